@@ -1,0 +1,197 @@
+/* event.h - what goes into the coordinator's core and what comes out of it.
+ *
+ * Pointers in an event are borrowed for the call of coord_step, except where
+ * "lent" is said; pointers in actions are borrowed from the core until the
+ * next call. */
+#ifndef COORDINATOR_CORE_EVENT_H
+#define COORDINATOR_CORE_EVENT_H
+
+#include "coordinator/core/policies.h"
+#include "coordinator/core/record.h"
+#include "proto/version.h"
+#include "proto/wire.h"
+
+/* --- Events --- */
+
+enum coord_event_type {
+    COORD_TIMEOUT = 1, /* coord_deadline_ms has come */
+    COORD_START,       /* first of all */
+    COORD_RECORD,      /* at start: a job of the store that is not ended */
+    COORD_MESSAGE,     /* of a worker */
+    COORD_PEER_LOST,   /* a worker's link is known to be dead */
+    COORD_STORED,      /* an ACTION_STORE_* with this token is on the disk */
+    COORD_LOADED,      /* answer to ACTION_LOAD */
+    COORD_REQUEST
+};
+
+enum request_kind {
+    REQUEST_LAUNCH = 1,
+    REQUEST_PAUSE,
+    REQUEST_RESUME,
+    REQUEST_CANCEL,
+    REQUEST_SET,
+    REQUEST_RESTORE,
+    REQUEST_EVALUATE,
+    REQUEST_PROBE,
+    REQUEST_SHUTDOWN
+};
+
+struct request {
+    uint64_t id; /* of the shell; comes back in ACTION_REPLY */
+    enum request_kind kind;
+    uint64_t job;                    /* all but LAUNCH, PROBE, SHUTDOWN */
+    const struct job_record *record; /* of that job, from the store; used where
+                                        the core does not hold the job */
+    const struct job_spec *spec; /* LAUNCH, PROBE */
+    uint32_t workers;            /* LAUNCH; 0: the spec's */
+    uint64_t version;            /* RESTORE, EVALUATE */
+    uint32_t setting;            /* SET */
+    double value;
+};
+
+/* Something from outside that a replay must apply at the same interval. */
+struct input_setting {
+    uint64_t interval;
+    struct grant_setting setting;
+};
+enum { INPUTS_MAX = 64 };
+
+struct coord_event {
+    uint64_t now_ms; /* monotonic; never goes back */
+    enum coord_event_type type;
+    union {
+        struct {
+            uint64_t life;
+            uint64_t wall_ms; /* at now_ms */
+            uint64_t last_job;
+            uint32_t heartbeat_ms;
+            uint32_t timeout_ms; /* a worker silent for this long is lost */
+            char chunk_endpoint[ENDPOINT_BYTES_MAX];
+        } start;
+        struct {
+            const struct job_record *record;
+            bool resume; /* go on with it if it was running */
+        } record;
+        struct {
+            uint32_t peer; /* the shell's number of the link's far end */
+            const struct wire *message;
+            /* With OPENED alone, lent for as long as the job is held: room of
+             * job_memory_bytes for what was found. NULL: there is none. */
+            void *memory;
+        } message;
+        struct {
+            uint32_t peer;
+        } peer_lost;
+        struct {
+            uint64_t token;
+            enum status status;
+        } stored;
+        struct {
+            uint64_t token;
+            enum status status;
+            /* Both lent until ACTION_FORGET of the slot or its next LOADED. */
+            const struct version *version;
+            void *memory;
+            uint32_t inputs_count; /* journaled settings after the version */
+            const struct input_setting *inputs; /* borrowed */
+        } loaded;
+        struct request request;
+    };
+};
+
+/* --- Actions --- */
+
+enum action_type {
+    ACTION_SEND = 1,      /* message to peer */
+    ACTION_FORGET_PEER,   /* its link is of no use any more */
+    ACTION_STORE_JOB,     /* the job's record; token 0: nobody waits */
+    ACTION_STORE_JOURNAL, /* grant and decisions */
+    ACTION_STORE_STAT,    /* merged figures of one interval */
+    ACTION_COMMIT,        /* a complete cut becomes a version and the head */
+    ACTION_STORE_RESTORE, /* version -> new version `number`, head there */
+    ACTION_LOAD,          /* a version and memory for it */
+    ACTION_EVENT,         /* for watchers and the event log */
+    ACTION_REPLY,         /* to a request */
+    ACTION_EVALUATION,    /* one task's figures for an EVALUATE request */
+    ACTION_FORGET,        /* the slot is free: release what was lent to it */
+    ACTION_QUIT           /* all is done after REQUEST_SHUTDOWN */
+};
+
+enum { DETAIL_BYTES_MAX = 512 };
+
+/* Figures of one interval for metrics. */
+struct interval_stat {
+    uint32_t line;
+    uint64_t interval;
+    uint64_t step; /* at its end */
+    uint32_t task;
+    uint64_t examples;
+    uint64_t correct;
+    double loss_sum;
+    uint64_t live; /* hidden units */
+    uint64_t dormant;
+    uint32_t evaluations_count;
+    const struct evaluation *evaluations;
+};
+
+struct action {
+    enum action_type type;
+    uint32_t slot;  /* of the job, where one is concerned */
+    uint64_t token; /* STORE_*, COMMIT, LOAD: comes back */
+    union {
+        struct {
+            uint32_t peer;
+            struct wire message;
+        } send;
+        struct {
+            uint32_t peer;
+        } forget_peer;
+        struct {
+            const struct grant *grant; /* NULL: decisions alone */
+            const struct decision *decisions;
+            uint32_t decisions_count;
+        } journal;
+        struct interval_stat stat;
+        struct {
+            uint32_t cut; /* index: job_cut() has the rest */
+        } commit;
+        struct {
+            uint64_t job;
+            uint64_t from;   /* version to restore */
+            uint64_t number; /* of the new version */
+            uint64_t head;   /* before; a parent beside `from` */
+            uint32_t line;
+        } restore;
+        struct {
+            uint64_t job;
+            uint64_t version;
+        } load;
+        struct {
+            char kind[16];
+            char text[DETAIL_BYTES_MAX];
+            uint64_t version; /* 0: none */
+        } event;
+        struct {
+            uint64_t request;
+            enum status status;
+            uint64_t job;
+            uint64_t version;
+            char text[DETAIL_BYTES_MAX];
+            const struct data_shape *shape; /* PROBE */
+        } reply;
+        struct {
+            uint64_t request;
+            uint64_t version;
+            struct evaluation evaluation;
+        } evaluation;
+    };
+};
+
+enum { ACTIONS_MAX = 512 };
+
+struct actions {
+    uint32_t count;
+    struct action items[ACTIONS_MAX];
+};
+
+#endif /* COORDINATOR_CORE_EVENT_H */

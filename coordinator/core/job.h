@@ -1,0 +1,229 @@
+/* job.h - one job inside the coordinator: placement, grants, reports, cuts.
+ *
+ *             +--------------------------- rollback, restore, resume
+ *             v                                            |
+ *   STORING > LOADING > WAITING > OPENING > PLACING > RUNNING > PAUSED
+ *                          ^  (fresh only)                 |
+ *                          +--- fresh, shape known         +--> ENDED
+ *
+ * All coordination is in steps (design.md, section 4): grants 0 and 1 are given
+ * at the start; when the reports of interval n are all in, n + 2 is decided.
+ * A job is a slot of the coordinator; it never reads a clock but through the
+ * event's now_ms, and owns no memory: what scales with the model is lent. */
+#ifndef COORDINATOR_CORE_JOB_H
+#define COORDINATOR_CORE_JOB_H
+
+#include "coordinator/core/decide.h"
+#include "coordinator/core/event.h"
+#include "coordinator/core/members.h"
+
+enum job_phase {
+    PHASE_FREE = 0,
+    PHASE_STORING, /* the record of a launch is on its way to the disk */
+    PHASE_LOADING, /* the head is read from the store */
+    PHASE_WAITING, /* for workers */
+    PHASE_OPENING, /* a worker opens the data and says their shape */
+    PHASE_PLACING, /* workers make or load their shards */
+    PHASE_RUNNING,
+    PHASE_RESTORING, /* a restore is on its way to the disk */
+    PHASE_PAUSED,
+    PHASE_ENDED
+};
+
+enum job_kind { KIND_TRAIN = 1, KIND_EVALUATE };
+
+/* What shall become of a running job at its next possible boundary. */
+enum job_want {
+    WANT_NONE = 0,
+    WANT_PAUSE,
+    WANT_CANCEL,
+    WANT_RESTORE,
+    WANT_SHUTDOWN
+};
+
+/* A version in the making. */
+struct cut {
+    bool used;
+    bool next_decided; /* pending and state below are those of the version */
+    bool committing;
+    bool hold; /* the job stops at this boundary */
+    uint64_t version;
+    uint64_t interval;
+    uint64_t step;
+    uint32_t task;
+    uint64_t position;
+    uint32_t cause;
+    char reason[REASON_BYTES_MAX];
+    uint32_t shards_missing;
+    uint64_t shards_seen[LAYERS_MAX]; /* bit masks */
+    struct job_spec spec;
+    struct arch arch; /* after the boundary's edits; units in lent memory */
+    struct plasticity_state state;
+    bool has_pending;
+    struct grant begun;
+    struct grant pending;
+};
+
+/* Reports of one interval. */
+struct collected {
+    uint64_t interval;
+    uint32_t missing;
+    uint64_t seen[LAYERS_MAX];
+    struct report *reports; /* [shards_total], layer by layer; lent */
+};
+
+struct job {
+    enum job_phase phase;
+    enum job_kind kind;
+    struct job_record record;
+    bool resume_wanted; /* after LOADING: run, else stay paused */
+
+    /* Requests that wait for the job: at most one of a kind that stops it. */
+    enum job_want want;
+    uint64_t want_request;
+    uint64_t want_version;
+    uint64_t launch_request;
+    uint64_t evaluate_request;
+
+    /* Placement */
+    uint64_t term;
+    uint64_t placed; /* mask of workers */
+    uint64_t ready;
+    uint32_t opener;
+    uint64_t phase_deadline_ms;
+    uint32_t owners_count;
+    uint32_t owners[LAYERS_MAX * SHARDS_MAX];
+    uint32_t peers_count;
+    struct wire_peer peers[WORKERS_MAX];
+    uint64_t base_steps[WORKERS_MAX]; /* counters when it was placed */
+    uint64_t base_bytes[WORKERS_MAX];
+
+    /* Where the present run began; NULL: fresh. Lent. */
+    const struct version *origin;
+    void *memory;
+
+    /* Deciding. arch, spec (in record) and state are as of grant `decided`. */
+    struct arch arch;
+    struct plasticity_state state;
+    struct cursor cursor;
+    uint64_t first;   /* interval of the first grant of this term */
+    uint64_t decided; /* intervals below this one are decided */
+    uint64_t sent;    /* below this one: sent */
+    uint64_t reported; /* below this one: all reports in */
+    bool closing_decided;
+    struct grant grants[GRANTS_MAX]; /* by interval % GRANTS_MAX */
+    bool gated[GRANTS_MAX];          /* waits until its record is stored */
+    struct collected collected[GRANTS_MAX];
+    struct plan plan;
+    struct cut cuts[CUTS_MAX];
+    uint32_t settings_count; /* asked for, in the next grant */
+    struct grant_setting settings[GRANT_SETTINGS_MAX];
+    uint64_t setting_requests[GRANT_SETTINGS_MAX];
+    uint64_t gate_requests[GRANTS_MAX][GRANT_SETTINGS_MAX]; /* wait with it */
+    uint64_t journaled;    /* intervals of this line below it are journaled */
+    uint64_t next_version; /* number that the next cut gets */
+    uint32_t inputs_count; /* journaled ones that a replay must apply */
+    struct input_setting inputs[INPUTS_MAX];
+    uint64_t mark_ms; /* when the newest interval was reported whole, or the
+                         first grant of the placement was given; 0: neither */
+    uint64_t highest_step; /* ever reported on this line */
+    uint64_t event_ms;     /* when progress was last told */
+};
+
+/* Lent memory that a job of this spec and shape needs. */
+size_t job_memory_bytes(const struct job_spec *spec,
+                        const struct data_shape *shape);
+
+uint32_t job_shards_total(const struct job *job);
+
+const char *job_phase_name(enum job_phase phase);
+
+/* Moves along the table of allowed moves; CHECK else. */
+void job_move(struct job *job, enum job_phase to);
+
+/* The state that people see. */
+enum job_state job_visible_state(const struct job *job);
+
+/* Fresh: architecture at step 0 and the first two grants. Needs memory and a
+ * known shape. */
+void job_begin_fresh(struct job *job);
+
+/* From a version: its architecture, state and grants. CORRUPT: the version
+ * does not fit the job. */
+enum status job_begin_from(struct job *job, const struct version *version);
+
+/* A one-interval job that evaluates `version` on the tasks it has seen. */
+enum status job_begin_evaluation(struct job *job,
+                                 const struct version *version);
+
+/* Decides one more grant where that can be done, sends what may be sent and
+ * commits what is complete. job_can_decide says whether a further call would
+ * do more. */
+void job_advance(struct job *job,
+                 uint32_t slot,
+                 const struct members *members,
+                 struct actions *out);
+bool job_can_decide(const struct job *job);
+
+/* A report has come. STALE: another term or interval, or twice. *out_whole:
+ * it was the last one of its interval. */
+enum status job_take_report(struct job *job,
+                            const struct report *report,
+                            bool *out_whole) MUST_CHECK;
+
+/* The interval just reported whole: counters, the metrics' figures; false and
+ * a sentence where a loss or weight was not finite. Call before job_advance. */
+bool job_close_interval(struct job *job,
+                        uint32_t slot,
+                        uint64_t now_ms,
+                        struct actions *out,
+                        char *why,
+                        size_t why_size);
+
+/* All intervals reported and all versions committed. */
+bool job_is_done(const struct job *job);
+
+/* A shard's cut is stored. STALE as above. */
+enum status job_take_shard_cut(struct job *job,
+                               uint64_t version,
+                               uint32_t layer,
+                               uint32_t shard) MUST_CHECK;
+
+/* The journal record of grant `interval` is on the disk: it may be sent. */
+void job_take_stored_grant(struct job *job,
+                           uint32_t slot,
+                           uint64_t interval,
+                           struct actions *out);
+
+/* The manifest of cut `index` is on the disk. */
+void job_take_commit(struct job *job, uint32_t index);
+
+const struct cut *job_cut(const struct job *job, uint32_t index);
+
+/* Chooses workers for every shard; false: fewer than wanted are idle. */
+bool job_place(struct job *job, struct members *members);
+/* Takes the placement back: the members' counts of sessions. */
+void job_unplace(struct job *job, struct members *members);
+
+/* Tells the placed workers to forget the job, up to its present term. */
+void job_send_drop(const struct job *job,
+                   const struct members *members,
+                   struct actions *out);
+void job_send_assign(struct job *job,
+                     uint64_t life,
+                     const struct members *members,
+                     struct actions *out);
+
+/* Fills the record's figures from the running state. */
+void job_update_record(struct job *job, const struct members *members);
+
+/* What decisions are made from; borrowed from the job. */
+struct deciding job_deciding(struct job *job);
+
+/* Makes room for the reports of an interval that has been decided. */
+void job_expect_reports(struct job *job, uint64_t interval);
+
+/* Forgets grants, reports, cuts and inputs: before a new begin. */
+void job_reset_run(struct job *job);
+
+#endif /* COORDINATOR_CORE_JOB_H */

@@ -1,0 +1,187 @@
+#include "coordinator/core/job_cuts.h"
+
+#include "base/check.h"
+#include "base/text.h"
+
+#include <string.h>
+
+static void tell_edits(const struct job *job,
+                       const struct grant *grant,
+                       enum edit_kind kind,
+                       const char *sign,
+                       struct text *text)
+{
+    for (uint32_t e = 0; e < grant->edits_count; e++) {
+        const struct edit *edit = &grant->edits[e];
+        char name[NAME_BYTES_MAX];
+
+        if (edit->kind != kind) {
+            continue;
+        }
+        arch_layer_name(&job->arch, edit->layer, name);
+        text_add(text, text->used > 0 ? ", " : "");
+        text_add(text, name);
+        text_add(text, sign);
+        text_u64(text, edit->units_count);
+    }
+}
+
+static void tell_cause(const struct job *job,
+                       const struct grant *grant,
+                       uint32_t cause,
+                       struct text *text)
+{
+    switch ((enum cause)cause) {
+    case CAUSE_GROW:
+        tell_edits(job, grant, EDIT_ADD, " +", text);
+        break;
+    case CAUSE_PRUNE:
+        tell_edits(job, grant, EDIT_REMOVE, " -", text);
+        break;
+    case CAUSE_RENEW:
+        tell_edits(job, grant, EDIT_RENEW, " ~", text);
+        break;
+    case CAUSE_TASK:
+        text_add(text, "task ");
+        text_u64(text, grant->task - 1);
+        text_add(text, " ended");
+        break;
+    case CAUSE_START:
+    case CAUSE_RESTORE:
+    case CAUSE_MANUAL:
+    case CAUSE_PERIODIC:
+    case CAUSE_END:
+        break;
+    }
+}
+
+void job_open_cut(struct job *job, struct grant *grant, uint32_t cause)
+{
+    struct cut *cut = NULL;
+    struct arch arch;
+    struct text text;
+
+    for (uint32_t c = 0; c < CUTS_MAX && cut == NULL; c++) {
+        if (!job->cuts[c].used) {
+            cut = &job->cuts[c];
+        }
+    }
+    CHECK(cut != NULL);
+    arch = cut->arch; /* keeps its lent memory */
+    memset(cut, 0, sizeof(*cut));
+    cut->arch = arch;
+    arch_copy(&cut->arch, &job->arch);
+    cut->used = true;
+    cut->hold = grant->hold;
+    cut->version = job->next_version++;
+    grant->version = cut->version;
+    cut->interval = grant->interval;
+    cut->step = grant->first_step;
+    cut->task = grant->task;
+    cut->position = grant->position;
+    cut->cause = cause;
+    cut->shards_missing = job_shards_total(job);
+    cut->spec = job->record.spec;
+    cut->state = job->state;
+    cut->next_decided = grant->closing;
+    cut->begun = *grant;
+    text_init(&text, cut->reason, sizeof(cut->reason));
+    tell_cause(job, grant, cause, &text);
+}
+
+void job_complete_cut(struct job *job, const struct grant *pending)
+{
+    for (uint32_t c = 0; c < CUTS_MAX; c++) {
+        struct cut *cut = &job->cuts[c];
+
+        if (cut->used && cut->interval + 1 == pending->interval) {
+            CHECK(!cut->next_decided);
+            cut->has_pending = true;
+            cut->pending = *pending;
+            cut->state = job->state;
+            cut->next_decided = true;
+        }
+    }
+}
+
+bool job_cut_room(const struct job *job)
+{
+    for (uint32_t c = 0; c < CUTS_MAX; c++) {
+        if (!job->cuts[c].used) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool job_cuts_empty(const struct job *job)
+{
+    for (uint32_t c = 0; c < CUTS_MAX; c++) {
+        if (job->cuts[c].used) {
+            return false;
+        }
+    }
+    return true;
+}
+
+uint32_t job_cut_ready(const struct job *job)
+{
+    uint32_t first = CUTS_MAX;
+
+    for (uint32_t c = 0; c < CUTS_MAX; c++) {
+        const struct cut *cut = &job->cuts[c];
+
+        if (cut->used && (first == CUTS_MAX ||
+                          cut->version < job->cuts[first].version)) {
+            first = c;
+        }
+    }
+    if (first == CUTS_MAX) {
+        return CUTS_MAX;
+    }
+
+    const struct cut *cut = &job->cuts[first];
+
+    if (cut->committing || !cut->next_decided || cut->shards_missing > 0) {
+        return CUTS_MAX;
+    }
+    return first;
+}
+
+enum status job_take_shard_cut(struct job *job,
+                               uint64_t version,
+                               uint32_t layer,
+                               uint32_t shard)
+{
+    if (layer >= job->arch.layers_count ||
+        shard >= job->arch.layers[layer].shards_count) {
+        return STATUS_INVALID;
+    }
+    for (uint32_t c = 0; c < CUTS_MAX; c++) {
+        struct cut *cut = &job->cuts[c];
+        uint64_t bit = 1ull << shard;
+
+        if (!cut->used || cut->version != version) {
+            continue;
+        }
+        if ((cut->shards_seen[layer] & bit) != 0) {
+            return STATUS_STALE;
+        }
+        cut->shards_seen[layer] |= bit;
+        CHECK(cut->shards_missing > 0);
+        cut->shards_missing--;
+        return STATUS_OK;
+    }
+    return STATUS_STALE;
+}
+
+void job_take_commit(struct job *job, uint32_t index)
+{
+    struct cut *cut = &job->cuts[index];
+
+    CHECK(cut->used);
+    CHECK(cut->committing);
+    job->record.head = cut->version;
+    job->record.last_version = cut->version;
+    cut->used = false;
+}

@@ -1,0 +1,64 @@
+/* members.h - the workers that have said hello.
+ *
+ * A worker is known by its name; its number (w0, w1, ...) stays when it comes
+ * back as a new process, which is a new incarnation. */
+#ifndef COORDINATOR_CORE_MEMBERS_H
+#define COORDINATOR_CORE_MEMBERS_H
+
+#include "proto/wire.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { NO_PEER = UINT32_MAX, NO_WORKER = UINT32_MAX };
+
+struct member {
+    bool used;
+    bool present; /* heard of within the timeout, and not gone */
+    uint32_t peer;
+    uint64_t seen_ms;
+    struct wire_hello hello;
+    uint64_t shard_steps; /* since its process started */
+    uint64_t bytes_sent;
+    uint32_t sessions; /* jobs placed on it */
+    bool training;     /* one of them trains */
+};
+
+struct members {
+    struct member items[WORKERS_MAX];
+    bool fingerprint_known; /* set by the first worker of a life */
+    struct hash fingerprint;
+    char kernels[NAME_BYTES_MAX];
+};
+
+void members_init(struct members *members);
+
+/* Takes a hello from peer. Returns the worker's number, or NO_WORKER with
+ * *out_status and why (ERROR_BYTES_MAX) filled: another protocol or build, a
+ * fingerprint that differs from the first worker's, no room, or the name is
+ * held by a living process. *out_replaced: an older incarnation was present. */
+uint32_t members_join(struct members *members,
+                      uint32_t peer,
+                      const struct wire_hello *hello,
+                      uint64_t now_ms,
+                      bool *out_replaced,
+                      enum status *out_status,
+                      char *why);
+
+/* NO_WORKER: peer has not joined (any more). */
+uint32_t members_of_peer(const struct members *members, uint32_t peer);
+
+void members_leave(struct members *members, uint32_t worker);
+
+/* The first worker silent for timeout_ms, or NO_WORKER. */
+uint32_t members_silent(const struct members *members,
+                        uint64_t now_ms,
+                        uint64_t timeout_ms);
+
+/* When the next one would be silent; UINT64_MAX: none present. */
+uint64_t members_deadline(const struct members *members, uint64_t timeout_ms);
+
+uint32_t members_present(const struct members *members);
+/* Present, not training, with room for one more session. */
+uint32_t members_idle(const struct members *members);
+
+#endif /* COORDINATOR_CORE_MEMBERS_H */

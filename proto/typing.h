@@ -1,0 +1,110 @@
+/* typing.h - from a job file's tree to struct job_spec, key by key.
+ *
+ * Walks the schema's table beside the tree, types each scalar as its row says
+ * and reports what does not fit; typing goes on after an error, so that all of
+ * them are found at once. Ranges and what belongs together are checked later,
+ * by jobcheck. Internal to the job file's reader. */
+#ifndef PROTO_TYPING_H
+#define PROTO_TYPING_H
+
+#include "proto/job.h"
+#include "proto/jobfileerror.h"
+#include "proto/schemakeys.h"
+#include "proto/yamldoc.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Which values were given, by whom. Bit i of a row: element i of the list that
+ * the row is under, bit 0 where it is under none. */
+struct jobfile_origins {
+    uint32_t file[SCHEMA_KEYS_MAX];
+    uint32_t set[SCHEMA_KEYS_MAX];
+    /* Bit k: key k of the policy. */
+    uint32_t policy_file[ROLES_COUNT][POLICIES_MAX];
+    uint32_t policy_set[ROLES_COUNT][POLICIES_MAX];
+};
+
+struct typing {
+    struct job_spec *spec;
+    struct jobfile_errors *errors;
+    struct jobfile_origins *origins;
+};
+
+/* A value and how it is called. */
+struct typing_at {
+    const struct yamlnode *node;
+    char path[SCHEMA_PATH_BYTES_MAX];
+    uint32_t index; /* of the element of the list around it */
+    size_t base;    /* that element's distance from element 0, bytes */
+    const char *example;
+};
+
+/* Types the whole tree; root is a mapping. */
+void typing_job(struct typing *typing, const struct yamlnode *root);
+
+/* Types one value by its row. */
+void typing_value(struct typing *typing,
+                  const struct schema_key *row,
+                  const struct typing_at *at);
+
+/* --- for the files that type one kind of value --- */
+
+/* An error at the value; hint may be "", then the example is shown. */
+void typing_fail(struct typing *typing,
+                 const struct typing_at *at,
+                 const char *message,
+                 const char *hint);
+
+/* As typing_fail, at the value's key. */
+void typing_fail_key(struct typing *typing,
+                     const struct typing_at *at,
+                     const char *message,
+                     const char *hint);
+
+/* The place of a child of at, whose node has a key. */
+void typing_child(const struct typing_at *at,
+                  const struct yamlnode *node,
+                  struct typing_at *out);
+
+/* A key that the mapping does not have. known: the keys that it has, each a
+ * word, NULL at the end. */
+void typing_unknown(struct typing *typing,
+                    const struct typing_at *at,
+                    const char *const *known);
+
+/* True where the child is not to be typed: a user's note (x-...), or a key
+ * that stood before, which is an error. */
+bool typing_skips(struct typing *typing,
+                  const struct yamlnode *mapping,
+                  const struct typing_at *at);
+
+/* typescalar.c */
+void typing_scalar(struct typing *typing,
+                   const struct schema_key *row,
+                   const struct typing_at *at);
+
+/* False: an error was added. unit NULL: a bare number is wanted; bare: the
+ * unit may be left out. */
+struct typing_unit {
+    const char *name;
+    bool bare;
+};
+bool typing_whole(struct typing *typing,
+                  const struct typing_at *at,
+                  struct typing_unit unit,
+                  uint64_t *out);
+bool typing_real(struct typing *typing,
+                 const struct typing_at *at,
+                 double *out);
+/* 1% or 0.01; of_mean: `of mean` must follow. */
+bool typing_ratio(struct typing *typing,
+                  const struct typing_at *at,
+                  bool of_mean,
+                  double *out);
+
+/* typepolicy.c */
+void typing_policies(struct typing *typing,
+                     const struct schema_key *row,
+                     const struct typing_at *at);
+
+#endif /* PROTO_TYPING_H */

@@ -1,0 +1,101 @@
+/* internal.h - what the files behind store.h share.
+ *
+ * store.c owns the handle; batch.c collects operations; each other file keeps
+ * one kind of record: how it lies in its database, how it is put inside an
+ * update, and the reads of store.h that belong to it. */
+#ifndef STORAGE_INTERNAL_H
+#define STORAGE_INTERNAL_H
+
+#include "storage/filesystem.h"
+#include "storage/kv.h"
+#include "storage/store.h"
+
+struct store {
+    struct kv *kv;
+    int lock; /* of place.h; -1: none */
+};
+
+/* store_open with what a test wants otherwise. */
+struct store_options {
+    const char *dir;
+    uint64_t map_bytes;                  /* at start */
+    const struct filesystem *filesystem; /* NULL: ask the system */
+    char *why;
+    size_t why_size; /* at least 1 */
+};
+enum status store_open_with(const struct store_options *options,
+                            struct store **out) MUST_CHECK;
+
+/* --- Reading, in store.c --- */
+
+/* Whole transactions: begin, read, end. */
+enum status store_copy(struct store *store,
+                       enum kv_db db,
+                       const struct key *key,
+                       unsigned char **out, /* mem_free */
+                       size_t *out_size) MUST_CHECK;
+/* Calls fn with the number at the end of each key (see keys.h). Stops with
+ * CORRUPT at a damaged record. */
+enum status store_scan_range(struct store *store,
+                             const struct kv_range *range,
+                             store_scan_fn *fn,
+                             void *owner) MUST_CHECK;
+/* The highest number of job in a database of (job, number) keys; 0: none.
+ * In the caller's transaction, which may be an update. */
+enum status last_number(struct kv_txn *txn,
+                        enum kv_db db,
+                        uint64_t job,
+                        uint64_t *out) MUST_CHECK;
+
+/* --- Writing, inside an update --- */
+
+/* What a batch holds. Which fields count depends on the kind; all pointers go
+ * into memory, one block. */
+enum operation_kind {
+    OPERATION_APPEND = 1,
+    OPERATION_PUT_JOB,
+    OPERATION_PUT_VERSION,
+    OPERATION_SET_REF,
+    OPERATION_PUT_STAT
+};
+
+struct operation {
+    enum operation_kind kind;
+    enum record_log log; /* append */
+    uint64_t job;
+    uint64_t number;  /* of the version, or the stat's key */
+    uint64_t wall_ms; /* set_ref */
+    void *memory;
+    struct hash *chunks; /* put_version */
+    size_t chunks_count;
+    unsigned char *bytes; /* the record, the manifest, or the ref's name */
+    size_t size;          /* a name's NUL is not counted */
+    unsigned char *more;  /* the summary, or the actor */
+    size_t more_size;
+};
+
+enum status logs_append(struct kv_txn *txn,
+                        const struct operation *operation) MUST_CHECK;
+enum status records_put_job(struct kv_txn *txn,
+                            const struct operation *operation) MUST_CHECK;
+enum status records_put_stat(struct kv_txn *txn,
+                             const struct operation *operation) MUST_CHECK;
+enum status versions_put(struct kv_txn *txn,
+                         const struct operation *operation) MUST_CHECK;
+enum status refs_set(struct kv_txn *txn,
+                     const struct operation *operation) MUST_CHECK;
+/* After all operations of a batch: the ref's version must be there. */
+enum status refs_check(struct kv_txn *txn,
+                       const struct operation *operation) MUST_CHECK;
+
+/* A ref as it lies in the store; name and actor end in NUL. */
+struct ref_record {
+    char name[NAME_BYTES_MAX];
+    char actor[REASON_BYTES_MAX];
+    uint64_t number;
+    uint64_t wall_ms;
+};
+/* false: the bytes are no ref. */
+bool refs_decode(const struct kv_value *value, struct ref_record *out);
+
+#endif /* STORAGE_INTERNAL_H */

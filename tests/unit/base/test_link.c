@@ -1,0 +1,645 @@
+#include "base/link.h"
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum {
+    PARTS_MAX = 4,
+    /* Tries of a millisecond each: what takes longer will never come. */
+    TRIES_MAX = 5000,
+    PART_BYTES_MAX = 1000
+};
+
+/* What each test starts with: a context and a directory for ipc files. */
+struct world {
+    struct link_context *context;
+    struct loop *loop; /* nothing in it: to wait a millisecond */
+    char directory[64];
+    char ipc[128]; /* an endpoint in it */
+};
+
+static void check_to_cmocka(const char *file, int line, const char *condition)
+{
+    mock_assert(0, condition, file, line);
+}
+
+static int open_world(void **state)
+{
+    static struct world world;
+
+    world = (struct world){.directory = "/tmp/cajal-link-XXXXXX"};
+    if (mkdtemp(world.directory) == NULL) {
+        return -1;
+    }
+    snprintf(world.ipc, sizeof(world.ipc), "ipc://%s/s", world.directory);
+    *state = &world;
+    if (loop_open(&world.loop) != STATUS_OK) {
+        return -1;
+    }
+    return link_context_open(&world.context) == STATUS_OK ? 0 : -1;
+}
+
+static int close_world(void **state)
+{
+    struct world *world = *state;
+
+    link_context_close(world->context);
+    loop_close(world->loop);
+    (void)unlink(world->ipc + strlen("ipc://"));
+    (void)rmdir(world->directory);
+    return mem_live() == 0 ? 0 : -1;
+}
+
+static struct link_options options_of(enum link_kind kind)
+{
+    return (struct link_options){.kind = kind,
+                                 .part_bytes_max = PART_BYTES_MAX};
+}
+
+static struct link *bind_to(struct world *world,
+                            enum link_kind kind,
+                            const char *endpoint)
+{
+    const struct link_options options = options_of(kind);
+    struct link *link = NULL;
+
+    assert_int_equal(link_bind(world->context, &options, endpoint, &link),
+                     STATUS_OK);
+    return link;
+}
+
+static struct link *connect_to(struct world *world,
+                               enum link_kind kind,
+                               const char *endpoint)
+{
+    struct link_options options = options_of(kind);
+    struct link *link = NULL;
+
+    options.routing_id = kind == LINK_DEALER ? "w7" : NULL;
+    assert_int_equal(link_connect(world->context, &options, endpoint, &link),
+                     STATUS_OK);
+    return link;
+}
+
+static struct frame frame_of(const char *string)
+{
+    struct frame frame;
+
+    assert_int_equal(frame_init_copy(&frame, string, strlen(string)),
+                     STATUS_OK);
+    return frame;
+}
+
+static void assert_frame(struct frame *frame, const char *string)
+{
+    assert_int_equal(frame_size(frame), strlen(string));
+    assert_memory_equal(frame_data(frame), string, strlen(string));
+}
+
+/* Sends one part as soon as the peer is there. */
+static void send_soon(struct world *world, struct link *link, const char *text)
+{
+    struct frame frame = frame_of(text);
+
+    for (int i = 0; i < TRIES_MAX; i++) {
+        enum status status = link_send(link, &frame, 1);
+
+        if (status == STATUS_OK) {
+            return;
+        }
+        assert_int_equal(status, STATUS_BUSY);
+        assert_int_equal(loop_turn(world->loop, 1), STATUS_OK);
+    }
+    fail_msg("no peer came");
+}
+
+static size_t receive_soon(struct world *world,
+                           struct link *link,
+                           struct frame *parts)
+{
+    size_t count = 0;
+
+    for (int i = 0; i < TRIES_MAX; i++) {
+        enum status status = link_receive(link, parts, PARTS_MAX, &count);
+
+        if (status == STATUS_OK) {
+            return count;
+        }
+        assert_int_equal(status, STATUS_BUSY);
+        assert_int_equal(loop_turn(world->loop, 1), STATUS_OK);
+    }
+    fail_msg("no message came");
+    return 0;
+}
+
+static void test_link__shares_the_bytes_of_a_large_frame(void **state)
+{
+    char text[] = "more than 33 bytes, so that they are shared";
+    struct frame source = frame_of(text);
+    struct frame share;
+
+    (void)state;
+
+    frame_share(&share, &source);
+
+    assert_ptr_equal(frame_data(&share), frame_data(&source));
+    frame_close(&source);
+    assert_frame(&share, text);
+    frame_close(&share);
+}
+
+static void test_link__shares_a_small_frame_by_copy(void **state)
+{
+    struct frame source = frame_of("small");
+    struct frame share;
+
+    (void)state;
+
+    frame_share(&share, &source);
+    frame_close(&source);
+
+    assert_frame(&share, "small");
+    frame_close(&share);
+}
+
+static void test_link__moves_a_frame_and_leaves_it_empty(void **state)
+{
+    struct frame source = frame_of("soma");
+    struct frame frame;
+
+    (void)state;
+
+    frame_move(&frame, &source);
+
+    assert_frame(&frame, "soma");
+    assert_int_equal(frame_size(&source), 0);
+    frame_close(&source);
+    frame_close(&frame);
+}
+
+static void test_link__makes_frames_of_any_size(void **state)
+{
+    struct frame frame;
+
+    (void)state;
+
+    frame_init_empty(&frame);
+    assert_int_equal(frame_size(&frame), 0);
+    frame_close(&frame);
+    assert_int_equal(frame_init_copy(&frame, NULL, 0), STATUS_OK);
+    assert_int_equal(frame_size(&frame), 0);
+    frame_close(&frame);
+    assert_int_equal(frame_init_size(&frame, 1 << 20), STATUS_OK);
+    assert_int_equal(frame_size(&frame), 1 << 20);
+    memset(frame_data(&frame), 1, 1 << 20);
+    frame_close(&frame);
+}
+
+static void test_link__checks_that_a_frame_is_closed_once(void **state)
+{
+    struct frame frame;
+
+    (void)state;
+    frame_init_empty(&frame);
+    frame_close(&frame);
+
+    expect_assert_failure(frame_close(&frame));
+}
+
+static void test_link__carries_a_message_of_several_parts(void **state)
+{
+    struct world *world = *state;
+    struct link *a = bind_to(world, LINK_PAIR, "inproc://x");
+    struct link *b = connect_to(world, LINK_PAIR, "inproc://x");
+    struct frame out[3] = {frame_of("one"), frame_of(""), frame_of("three")};
+    struct frame in[PARTS_MAX];
+    size_t count = 0;
+
+    assert_int_equal(link_send(b, out, 3), STATUS_OK);
+    assert_int_equal(link_receive(a, in, PARTS_MAX, &count), STATUS_OK);
+
+    assert_int_equal(count, 3);
+    assert_frame(&in[0], "one");
+    assert_frame(&in[1], "");
+    assert_frame(&in[2], "three");
+    for (size_t i = 0; i < count; i++) {
+        frame_close(&in[i]);
+    }
+    link_close(b);
+    link_close(a);
+}
+
+static void test_link__says_busy_when_nothing_is_there(void **state)
+{
+    struct world *world = *state;
+    struct link *a = bind_to(world, LINK_PULL, "inproc://x");
+    struct frame in[PARTS_MAX];
+    size_t count = 77;
+
+    assert_int_equal(link_receive(a, in, PARTS_MAX, &count), STATUS_BUSY);
+
+    assert_int_equal(count, 77);
+    link_close(a);
+}
+
+static void test_link__throws_away_a_message_of_too_many_parts(void **state)
+{
+    struct world *world = *state;
+    struct link *a = bind_to(world, LINK_PAIR, "inproc://x");
+    struct link *b = connect_to(world, LINK_PAIR, "inproc://x");
+    struct frame in[PARTS_MAX];
+    size_t count = 0;
+
+    for (size_t parts = PARTS_MAX; parts <= PARTS_MAX + 3; parts++) {
+        struct frame out[PARTS_MAX + 3];
+
+        for (size_t i = 0; i < parts; i++) {
+            out[i] = frame_of("a part that is longer than 33 bytes is");
+        }
+        assert_int_equal(link_send(b, out, parts), STATUS_OK);
+    }
+    send_soon(world, b, "next");
+
+    assert_int_equal(link_receive(a, in, PARTS_MAX, &count), STATUS_OK);
+    assert_int_equal(count, PARTS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        frame_close(&in[i]);
+    }
+    count = 77;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(link_receive(a, in, PARTS_MAX, &count),
+                         STATUS_INVALID);
+        assert_int_equal(count, 77);
+    }
+    assert_int_equal(link_receive(a, in, PARTS_MAX, &count), STATUS_OK);
+    assert_int_equal(count, 1);
+    assert_frame(&in[0], "next");
+    frame_close(&in[0]);
+    link_close(b);
+    link_close(a);
+}
+
+static void test_link__router_refuses_a_peer_it_does_not_know(void **state)
+{
+    struct world *world = *state;
+    struct link *router = bind_to(world, LINK_ROUTER, world->ipc);
+    struct frame out[2] = {frame_of("nobody"), frame_of("hello")};
+
+    assert_int_equal(link_send(router, out, 2), STATUS_UNAVAILABLE);
+
+    assert_frame(&out[0], "nobody"); /* they stay the caller's */
+    assert_frame(&out[1], "hello");
+    frame_close(&out[0]);
+    frame_close(&out[1]);
+    link_close(router);
+}
+
+static void test_link__router_and_dealer_talk_over_tcp(void **state)
+{
+    struct world *world = *state;
+    struct link *router = bind_to(world, LINK_ROUTER, "tcp://127.0.0.1:*");
+    struct link *dealer = NULL;
+    struct frame in[PARTS_MAX];
+    struct frame out[2];
+
+    assert_null(strchr(link_endpoint(router), '*'));
+    dealer = connect_to(world, LINK_DEALER, link_endpoint(router));
+    assert_string_equal(link_endpoint(dealer), link_endpoint(router));
+    send_soon(world, dealer, "hello");
+    assert_int_equal(receive_soon(world, router, in), 2);
+    assert_frame(&in[0], "w7");
+    assert_frame(&in[1], "hello");
+    frame_move(&out[0], &in[0]);
+    frame_move(&out[1], &in[1]);
+    assert_int_equal(link_send(router, out, 2), STATUS_OK);
+    frame_close(&in[0]);
+    frame_close(&in[1]);
+    assert_int_equal(receive_soon(world, dealer, in), 1);
+    assert_frame(&in[0], "hello");
+    frame_close(&in[0]);
+    link_close(dealer);
+    link_close(router);
+}
+
+/* Nothing reads at the far end: the queues of both sides fill up. */
+static void test_link__says_busy_to_a_full_peer(void **state)
+{
+    struct world *world = *state;
+    struct link_options options = options_of(LINK_PUSH);
+    struct link *pull = NULL;
+    struct link *push = NULL;
+    enum status status = STATUS_OK;
+    int sent = 0;
+
+    options.queue_max = 2;
+    options.kind = LINK_PULL;
+    assert_int_equal(link_bind(world->context, &options, "inproc://x", &pull),
+                     STATUS_OK);
+    options.kind = LINK_PUSH;
+    assert_int_equal(
+        link_connect(world->context, &options, "inproc://x", &push), STATUS_OK);
+    for (; status == STATUS_OK && sent < 100; sent++) {
+        struct frame out[2] = {frame_of("a"), frame_of("b")};
+
+        status = link_send(push, out, 2);
+        if (status != STATUS_OK) {
+            assert_frame(&out[0], "a");
+            assert_frame(&out[1], "b");
+            frame_close(&out[0]);
+            frame_close(&out[1]);
+        }
+    }
+
+    assert_int_equal(status, STATUS_BUSY);
+    assert_int_equal(sent - 1, 4); /* two here and two there, whole messages */
+    link_close(push);
+    link_close(pull);
+}
+
+static void test_link__queues_nothing_for_a_peer_that_is_not_there(void **state)
+{
+    struct world *world = *state;
+    struct link *dealer = connect_to(world, LINK_DEALER, world->ipc);
+    struct frame out = frame_of("hello");
+
+    assert_int_equal(link_send(dealer, &out, 1), STATUS_BUSY);
+
+    assert_frame(&out, "hello");
+    frame_close(&out);
+    link_close(dealer);
+}
+
+/* The peer that sends too much is cut off, comes again, and is served. */
+static void test_link__drops_a_part_that_is_too_large(void **state)
+{
+    struct world *world = *state;
+    struct link *router = bind_to(world, LINK_ROUTER, world->ipc);
+    struct link *dealer = connect_to(world, LINK_DEALER, world->ipc);
+    struct frame large[2];
+    struct frame in[PARTS_MAX];
+
+    send_soon(world, dealer, "first");
+    assert_int_equal(receive_soon(world, router, in), 2);
+    frame_close(&in[0]);
+    frame_close(&in[1]);
+    large[0] = frame_of("head");
+    assert_int_equal(frame_init_size(&large[1], PART_BYTES_MAX + 1), STATUS_OK);
+    memset(frame_data(&large[1]), 'x', PART_BYTES_MAX + 1);
+    assert_int_equal(link_send(dealer, large, 2), STATUS_OK);
+
+    /* This one may still go into the connection that is being cut. */
+    for (int i = 0; i < 200; i++) {
+        size_t count = 0;
+
+        send_soon(world, dealer, "again");
+        assert_int_equal(loop_turn(world->loop, 5), STATUS_OK);
+        if (link_receive(router, in, PARTS_MAX, &count) == STATUS_OK) {
+            assert_int_equal(count, 2);
+            assert_frame(&in[1], "again"); /* and not "head" */
+            frame_close(&in[0]);
+            frame_close(&in[1]);
+            link_close(dealer);
+            link_close(router);
+            return;
+        }
+    }
+    fail_msg("the peer did not come back");
+}
+
+static void test_link__takes_a_part_of_exactly_the_limit(void **state)
+{
+    struct world *world = *state;
+    struct link *pull = bind_to(world, LINK_PULL, world->ipc);
+    struct link *push = connect_to(world, LINK_PUSH, world->ipc);
+    char text[PART_BYTES_MAX + 1];
+    struct frame in[PARTS_MAX];
+
+    memset(text, 'x', PART_BYTES_MAX);
+    text[PART_BYTES_MAX] = '\0';
+
+    send_soon(world, push, text);
+
+    assert_int_equal(receive_soon(world, pull, in), 1);
+    assert_int_equal(frame_size(&in[0]), PART_BYTES_MAX);
+    frame_close(&in[0]);
+    link_close(push);
+    link_close(pull);
+}
+
+static void test_link__delivers_what_linger_allows(void **state)
+{
+    struct world *world = *state;
+    struct link_options options = options_of(LINK_PUSH);
+    struct link *pull = bind_to(world, LINK_PULL, world->ipc);
+    struct link *push = NULL;
+    struct frame in[PARTS_MAX];
+
+    options.linger_ms = 5000;
+    options.heartbeat_ms = 200;
+    assert_int_equal(link_connect(world->context, &options, world->ipc, &push),
+                     STATUS_OK);
+
+    send_soon(world, push, "last words");
+    link_close(push);
+
+    assert_int_equal(receive_soon(world, pull, in), 1);
+    assert_frame(&in[0], "last words");
+    frame_close(&in[0]);
+    link_close(pull);
+}
+
+static void test_link__refuses_endpoints_that_make_no_sense(void **state)
+{
+    struct world *world = *state;
+    const struct link_options options = options_of(LINK_PULL);
+    struct link *untouched = (struct link *)(void *)world;
+    struct link *link = untouched;
+    char endpoint[ENDPOINT_BYTES_MAX + 100];
+
+    memset(endpoint, 'a', sizeof(endpoint));
+    memcpy(endpoint, "inproc://", 9);
+    endpoint[ENDPOINT_BYTES_MAX] = '\0';
+
+    assert_int_equal(link_bind(world->context, &options, "nonsense", &link),
+                     STATUS_INVALID);
+    assert_int_equal(link_bind(world->context, &options, "gopher://x", &link),
+                     STATUS_INVALID);
+    assert_int_equal(link_bind(world->context, &options, "", &link),
+                     STATUS_INVALID);
+    assert_int_equal(link_bind(world->context, &options, endpoint, &link),
+                     STATUS_INVALID);
+    assert_int_equal(
+        link_connect(world->context, &options, "tcp://127.0.0.1", &link),
+        STATUS_INVALID);
+    memcpy(endpoint, "ipc:///", 7);
+    endpoint[120] = '\0'; /* a sun_path has 108 bytes */
+    assert_int_equal(link_bind(world->context, &options, endpoint, &link),
+                     STATUS_INVALID);
+    assert_ptr_equal(link, untouched);
+}
+
+static void test_link__says_io_when_the_system_refuses(void **state)
+{
+    struct world *world = *state;
+    const struct link_options options = options_of(LINK_PULL);
+    struct link *first = bind_to(world, LINK_PULL, "tcp://127.0.0.1:*");
+    struct link *second = NULL;
+
+    assert_int_equal(
+        link_bind(world->context, &options, link_endpoint(first), &second),
+        STATUS_IO);
+    assert_int_equal(
+        link_bind(world->context, &options, "ipc:///nowhere/at/all/s", &second),
+        STATUS_IO);
+    assert_null(second);
+    link_close(first);
+}
+
+static void test_link__binds_where_a_dead_process_left_its_file(void **state)
+{
+    struct world *world = *state;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    struct link *pull = NULL;
+    struct link *push = NULL;
+    struct frame in[PARTS_MAX];
+
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s/s",
+             world->directory);
+    assert_int_equal(
+        bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+    close(fd);
+    assert_int_equal(access(address.sun_path, F_OK), 0);
+
+    pull = bind_to(world, LINK_PULL, world->ipc);
+    push = connect_to(world, LINK_PUSH, world->ipc);
+    send_soon(world, push, "alive");
+
+    assert_int_equal(receive_soon(world, pull, in), 1);
+    frame_close(&in[0]);
+    link_close(push);
+    link_close(pull);
+}
+
+static void test_link__gives_an_inproc_name_back_at_once(void **state)
+{
+    struct world *world = *state;
+
+    for (int i = 0; i < 200; i++) {
+        struct link *link = bind_to(world, LINK_PAIR, "inproc://x");
+
+        link_close(link);
+    }
+}
+
+static void test_link__checks_its_options(void **state)
+{
+    struct world *world = *state;
+    struct link_options options = options_of(LINK_PULL);
+    struct link *link = NULL;
+
+    options.part_bytes_max = 0;
+    expect_assert_failure(
+        (void)!link_bind(world->context, &options, "inproc://x", &link));
+    options = options_of(LINK_PULL);
+    options.linger_ms = -1; /* for ever: nobody may ask for that */
+    expect_assert_failure(
+        (void)!link_bind(world->context, &options, "inproc://x", &link));
+    options = options_of(LINK_ROUTER);
+    options.routing_id = "w1";
+    expect_assert_failure(
+        (void)!link_bind(world->context, &options, "inproc://x", &link));
+}
+
+static void test_link__survives_the_failure_of_any_allocation(void **state)
+{
+    struct world *world = *state;
+    const struct link_options options = options_of(LINK_PULL);
+    const uint64_t before = mem_live();
+    struct link_context *context = NULL;
+    struct link *link = NULL;
+    uint64_t n = 1;
+
+    for (;; n++) {
+        enum status status = STATUS_OK;
+
+        mem_fail_at(n);
+        status = link_context_open(&context);
+        if (status == STATUS_OK) {
+            break;
+        }
+        assert_int_equal(status, STATUS_NO_MEMORY);
+        assert_int_equal(mem_live(), before);
+    }
+    assert_int_equal(n, 2);
+    mem_fail_at(0);
+    link_context_close(context);
+    for (n = 1;; n++) {
+        enum status status = STATUS_OK;
+
+        mem_fail_at(n);
+        status = link_bind(world->context, &options, "inproc://x", &link);
+        if (status == STATUS_OK) {
+            break;
+        }
+        assert_int_equal(status, STATUS_NO_MEMORY);
+        assert_int_equal(mem_live(), before);
+    }
+    assert_int_equal(n, 2);
+    mem_fail_at(0);
+    link_close(link);
+    link_close(NULL);
+    link_context_close(NULL);
+    assert_int_equal(mem_live(), before);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, open_world, close_world)
+    const struct CMUnitTest tests[] = {
+        TEST(test_link__shares_the_bytes_of_a_large_frame),
+        TEST(test_link__shares_a_small_frame_by_copy),
+        TEST(test_link__moves_a_frame_and_leaves_it_empty),
+        TEST(test_link__makes_frames_of_any_size),
+        TEST(test_link__checks_that_a_frame_is_closed_once),
+        TEST(test_link__carries_a_message_of_several_parts),
+        TEST(test_link__says_busy_when_nothing_is_there),
+        TEST(test_link__throws_away_a_message_of_too_many_parts),
+        TEST(test_link__router_refuses_a_peer_it_does_not_know),
+        TEST(test_link__router_and_dealer_talk_over_tcp),
+        TEST(test_link__says_busy_to_a_full_peer),
+        TEST(test_link__queues_nothing_for_a_peer_that_is_not_there),
+        TEST(test_link__drops_a_part_that_is_too_large),
+        TEST(test_link__takes_a_part_of_exactly_the_limit),
+        TEST(test_link__delivers_what_linger_allows),
+        TEST(test_link__refuses_endpoints_that_make_no_sense),
+        TEST(test_link__says_io_when_the_system_refuses),
+        TEST(test_link__binds_where_a_dead_process_left_its_file),
+        TEST(test_link__gives_an_inproc_name_back_at_once),
+        TEST(test_link__checks_its_options),
+        TEST(test_link__survives_the_failure_of_any_allocation),
+    };
+#undef TEST
+
+    check_hook = check_to_cmocka;
+    log_open(STDERR_FILENO, LOG_ERROR, "");
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -89,18 +89,21 @@ $(B)/bin/$(1): $(B)/obj/$(MAIN_$(1))/main.o $(call archives,$(ALLUSES_$(1)))
 endef
 $(foreach b,$(BINS),$(eval $(call bin_rules,$(b))))
 
-# tests/unit/FOLDER/test_NOUN.c is linked with FOLDER and what that may use;
+# tests/unit/FOLDER/test_NOUN.c is linked with FOLDER and what that may use,
+# and with the folder's files that are no tests;
 # tests/sim and tests/integration with everything.
 UNIT := $(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c)
 WHOLE := $(wildcard tests/sim/test_*.c tests/integration/test_*.c)
 UNIT_BINS := $(UNIT:%.c=$(B)/%)
 WHOLE_BINS := $(WHOLE:%.c=$(B)/%)
 TEST_BINS := $(UNIT_BINS) $(WHOLE_BINS)
+helpers = $(patsubst %.c,$(B)/obj/%.o,$(filter-out tests/unit/$(1)test_%, \
+    $(wildcard tests/unit/$(1)*.c)))
 FUZZ_BINS := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 uses_of = $(USES_$(patsubst %/,%,$(dir $(1))))
 $(UNIT_BINS): $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o \
-    $$(call archives,$$(call uses_of,$$*))
+    $$(call helpers,$$(dir $$*)) $$(call archives,$$(call uses_of,$$*))
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LDFLAGS_ALL) -lcmocka $(LDLIBS)
 $(WHOLE_BINS): $(B)/tests/%: $(B)/obj/tests/%.o $(call archives,client \

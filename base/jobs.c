@@ -7,6 +7,7 @@
 #include "base/text.h"
 
 #include <pthread.h>
+
 #include <limits.h>
 #include <signal.h>
 #include <stdint.h>

@@ -144,8 +144,7 @@ static int socket_type(enum link_kind kind)
     case LINK_PAIR:
         return ZMQ_PAIR;
     }
-    CHECK(!"a link kind");
-    return -1;
+    check_fail(__FILE__, __LINE__, "kind is a link_kind");
 }
 
 /* All options are known to this release of 0MQ and all values are checked, so
@@ -367,8 +366,7 @@ static enum status status_of_send(int code)
     default:
         /* EFSM, ENOTSUP, ETERM, ENOTSOCK, EFAULT: a socket that cannot send,
          * or one used after its end. */
-        CHECK(!"a link that can send");
-        return STATUS_IO;
+        check_fail(__FILE__, __LINE__, "the link can send");
     }
 }
 

@@ -1,5 +1,6 @@
 #include "proto/codec.h"
 
+#include "proto/utf8.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include <protobuf-c/protobuf-c.h>
@@ -107,42 +108,12 @@ static void ignore(void *owner, void *memory)
     (void)memory;
 }
 
-/* The bytes of the character that begins at bytes, or 0 where none does. */
-static size_t character(const unsigned char *bytes, size_t size)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    unsigned char lead = bytes[0];
-    size_t count = lead < 0x80    ? 1
-                   : lead < 0xc0  ? 0
-                   : lead < 0xe0  ? 2
-                   : lead < 0xf0  ? 3
-                   : lead <= 0xf4 ? 4
-                                  : 0;
-    uint32_t code = count == 1 ? lead : lead & (0x7fu >> count);
-
-    if (count == 0 || count > size) {
-        return 0;
-    }
-    for (size_t i = 1; i < count; i++) {
-        if ((bytes[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-        code = code << 6 | (bytes[i] & 0x3f);
-    }
-    if (code < least[count] || code > 0x10ffff ||
-        (code >= 0xd800 && code <= 0xdfff)) {
-        return 0; /* a longer form than needed, or half a surrogate pair */
-    }
-    /* Control characters would let a peer write into our logs' layout. */
-    return code < 0x20 || (code >= 0x7f && code < 0xa0) ? 0 : count;
-}
-
 bool codec_printable(const unsigned char *bytes, size_t size)
 {
     size_t at = 0;
 
     while (at < size) {
-        size_t count = character(bytes + at, size - at);
+        size_t count = utf8_size((const char *)bytes + at, size - at);
 
         if (count == 0) {
             return false;
@@ -339,7 +310,7 @@ char *codec_put_text(struct region *region, const char *from, size_t size)
     memcpy(text, from, count);
     text[count] = '\0';
     while (at < count) {
-        size_t step = character((unsigned char *)text + at, count - at);
+        size_t step = utf8_size(text + at, count - at);
 
         if (step == 0) {
             text[at] = '?';

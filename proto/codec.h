@@ -69,7 +69,8 @@ enum status codec_pack(const struct ProtobufCMessage *message,
                        unsigned char **out,
                        size_t *out_size) MUST_CHECK;
 
-/* Printable, valid UTF-8 (RFC 3629) without control characters. */
+/* Whole characters that may be shown (proto/utf8.h), so that no peer can write
+ * into the layout of our logs. */
 bool codec_printable(const unsigned char *bytes, size_t size);
 
 /* Copies an unpacked string into a field of `size` bytes. False: too long. */

@@ -29,12 +29,16 @@ const char *cause_name(enum cause cause)
     return "?";
 }
 
+/* Field by field: assigning a whole struct may disturb its padding. */
 static void defaults_of_training(struct train_spec *train)
 {
-    train->optimizer = (struct optimizer_spec){
-        .kind = OPTIMIZER_SGD, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8};
-    train->rate = (struct rate_spec){
-        .peak = 0.01, .schedule = SCHEDULE_CONSTANT, .over = OVER_JOB};
+    train->optimizer.kind = OPTIMIZER_SGD;
+    train->optimizer.beta1 = 0.9;
+    train->optimizer.beta2 = 0.999;
+    train->optimizer.epsilon = 1e-8;
+    train->rate.peak = 0.01;
+    train->rate.schedule = SCHEDULE_CONSTANT;
+    train->rate.over = OVER_JOB;
     train->batch = 16;
     train->microbatches = 1;
 }

@@ -44,8 +44,8 @@ struct data_spec {
 enum activation {
     ACTIVATION_RELU = 1,
     ACTIVATION_TANH,
-    ACTIVATION_GELU,   /* exact: x * Phi(x), with erf */
-    ACTIVATION_LINEAR  /* the output layer */
+    ACTIVATION_GELU,  /* exact: x * Phi(x), with erf */
+    ACTIVATION_LINEAR /* the output layer */
 };
 
 struct layer_spec {
@@ -66,11 +66,12 @@ enum optimizer_kind { OPTIMIZER_SGD = 1, OPTIMIZER_ADAM, OPTIMIZER_ADAMW };
 
 struct optimizer_spec {
     enum optimizer_kind kind;
-    double momentum;     /* sgd; PyTorch's convention, no dampening */
-    double beta1;        /* adam, adamw */
+    double momentum; /* sgd; PyTorch's convention, no dampening */
+    double beta1;    /* adam, adamw */
     double beta2;
     double epsilon;
-    double weight_decay; /* sgd, adam: added to the gradient; adamw: decoupled */
+    double
+        weight_decay; /* sgd, adam: added to the gradient; adamw: decoupled */
 };
 
 enum schedule_kind { SCHEDULE_CONSTANT = 1, SCHEDULE_LINEAR, SCHEDULE_COSINE };
@@ -162,12 +163,12 @@ struct job_spec {
 
 /* What a worker found when it opened the data. */
 struct data_shape {
-    uint32_t inputs;           /* K of the first layer */
-    uint32_t classes;          /* labels are below this */
-    uint64_t train_examples;   /* guard examples already taken out */
+    uint32_t inputs;         /* K of the first layer */
+    uint32_t classes;        /* labels are below this */
+    uint64_t train_examples; /* guard examples already taken out */
     uint64_t guard_examples;
     uint64_t evaluate_examples;
-    struct hash hash;          /* of the files' bytes */
+    struct hash hash; /* of the files' bytes */
     uint32_t tasks_count;
     uint64_t task_examples[TASKS_MAX]; /* examples that each task trains on */
 };
@@ -177,13 +178,15 @@ void job_defaults(struct job_spec *spec);
 
 /* Checks every field's range and what belongs together. INVALID: why (a text
  * of one sentence that names the key). Used on every spec from outside. */
-enum status job_check(const struct job_spec *spec, char *why, size_t why_size)
-    MUST_CHECK;
+enum status job_check(const struct job_spec *spec,
+                      char *why,
+                      size_t why_size) MUST_CHECK;
 
 uint32_t job_tasks_count(const struct job_spec *spec);
 /* The mapping that task belongs to, and its number within it. */
-const struct task_spec *
-job_task(const struct job_spec *spec, uint32_t task, uint32_t *out_within);
+const struct task_spec *job_task(const struct job_spec *spec,
+                                 uint32_t task,
+                                 uint32_t *out_within);
 
 /* A running job may change some keys (`cajal set`). NOT_FOUND: no such key, or
  * one that is part of the data or the shape. The value is checked as in a
@@ -198,8 +201,8 @@ enum status job_find_setting(const struct job_spec *spec,
                              const char *key,
                              uint32_t *out_setting) MUST_CHECK;
 /* INVALID: value out of range (spec unchanged). */
-enum status
-job_apply_setting(struct job_spec *spec, uint32_t setting, double value)
-    MUST_CHECK;
+enum status job_apply_setting(struct job_spec *spec,
+                              uint32_t setting,
+                              double value) MUST_CHECK;
 
 #endif /* PROTO_JOB_H */

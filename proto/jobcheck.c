@@ -1,6 +1,7 @@
 #include "proto/jobcheck.h"
 
 #include "base/text.h"
+#include "proto/utf8.h"
 #include <string.h>
 
 /* Whole numbers up to here are exact in a double. */
@@ -202,15 +203,16 @@ static size_t text_size(const char *data, size_t size)
 static void check_data(struct job_faults *faults, const struct data_spec *data)
 {
     size_t size = text_size(data->dir, sizeof(data->dir));
-    bool plain = true;
+    size_t shown = 0;
 
     check_kind(faults, "data.format", data->format, DATA_IDX);
-    for (size_t i = 0; i < size; i++) {
-        plain = plain && (unsigned char)data->dir[i] >= 0x20;
+    while (shown < size && utf8_size(data->dir + shown, size - shown) > 0) {
+        shown += utf8_size(data->dir + shown, size - shown);
     }
-    if (size == 0 || size == sizeof(data->dir) || !plain) {
+    if (size == 0 || size == sizeof(data->dir) || shown < size) {
         fault_add(faults, "data.dir",
-                  "must be the path of a directory, at most 511 bytes", "");
+                  "must be the path of a directory: 1 to 511 bytes of UTF-8",
+                  "");
     }
     if (data->guard_examples != 0 &&
         data->guard_examples < GUARD_EXAMPLES_MIN) {

@@ -1,41 +1,11 @@
 #include "proto/jobfileerror.h"
 
+#include "proto/utf8.h"
 #include <stdbool.h>
 #include <string.h>
 
 /* Longer lines are shown up to here, and only if they are wrong before it. */
 enum { SHOWN_BYTES_MAX = 160, SHOWN_COLUMN_MAX = 120, QUOTE_BYTES_MAX = 40 };
-
-/* Bytes of the printable UTF-8 character at the start; 0: none is there. */
-static size_t character_size(const unsigned char *c, size_t size)
-{
-    size_t count = c[0] < 0x80 ? 1 : c[0] < 0xE0 ? 2 : c[0] < 0xF0 ? 3 : 4;
-
-    if (count == 1) {
-        return c[0] >= 0x20 && c[0] != 0x7F ? 1 : 0;
-    }
-    if (c[0] < 0xC2 || c[0] > 0xF4 || count > size) {
-        return 0;
-    }
-    for (size_t i = 1; i < count; i++) {
-        if ((c[i] & 0xC0) != 0x80) {
-            return 0;
-        }
-    }
-    /* C1 controls; overlong forms and surrogates; beyond U+10FFFF. */
-    if ((c[0] == 0xC2 && c[1] < 0xA0) || (c[0] == 0xE0 && c[1] < 0xA0) ||
-        (c[0] == 0xED && c[1] >= 0xA0) || (c[0] == 0xF0 && c[1] < 0x90) ||
-        (c[0] == 0xF4 && c[1] >= 0x90)) {
-        return 0;
-    }
-    /* Marks that turn the writing direction can hide what a line says. */
-    if (c[0] == 0xE2 && ((c[1] == 0x80 && c[2] >= 0x8E && c[2] <= 0x8F) ||
-                         (c[1] == 0x80 && c[2] >= 0xA8 && c[2] <= 0xAE) ||
-                         (c[1] == 0x81 && c[2] >= 0xA6 && c[2] <= 0xA9))) {
-        return 0;
-    }
-    return count;
-}
 
 void jobfile_clean(struct text *out,
                    const char *value,
@@ -45,8 +15,7 @@ void jobfile_clean(struct text *out,
     size_t i = 0;
 
     while (i < size) {
-        size_t count =
-            character_size((const unsigned char *)value + i, size - i);
+        size_t count = utf8_size(value + i, size - i);
 
         if (i + count > bytes_max || i == bytes_max) {
             text_add(out, "...");

@@ -6,9 +6,6 @@
 #include "base/mem.h"
 #include <string.h>
 
-/* A job's spec in bytes: far below, the texts of a job are bounded. */
-enum { SPEC_BYTES_MAX = 64 << 10 };
-
 bool modelcode_get_hash(const struct ProtobufCBinaryData *from,
                         struct hash *out)
 {
@@ -571,23 +568,22 @@ enum status modelcode_get_spec(const struct ProtobufCBinaryData *from,
     if (*out == NULL) {
         return STATUS_NO_MEMORY;
     }
-    return jobcode_decode(from->data, from->len, *out);
+    /* Whatever ails it, it is a field that breaks a rule. */
+    return jobcode_decode(from->data, from->len, *out) == STATUS_OK
+               ? STATUS_OK
+               : STATUS_INVALID;
 }
 
-enum status modelcode_put_spec(const struct job_spec *from,
-                               struct region *region,
-                               struct ProtobufCBinaryData *out)
+bool modelcode_put_spec(const struct job_spec *from,
+                        struct region *region,
+                        struct ProtobufCBinaryData *out)
 {
-    unsigned char *bytes = region_new(region, SPEC_BYTES_MAX);
-    size_t size = 0;
-    enum status status = STATUS_OK;
+    unsigned char *bytes = region_new(region, JOBCODE_BYTES_MAX);
 
     if (bytes == NULL) {
-        return region_status(region);
+        return false;
     }
-    status = jobcode_encode(from, bytes, SPEC_BYTES_MAX, &size);
-    if (status == STATUS_OK) {
-        *out = (ProtobufCBinaryData){.data = bytes, .len = size};
-    }
-    return status;
+    out->data = bytes;
+    out->len = jobcode_encode(from, bytes);
+    return true;
 }

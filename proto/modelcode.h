@@ -61,10 +61,10 @@ void modelcode_free_records(struct shard_record *records, uint32_t count);
 enum status modelcode_get_spec(const struct ProtobufCBinaryData *from,
                                struct arena *arena,
                                struct job_spec **out) MUST_CHECK;
-/* INVALID or NO_MEMORY. */
-enum status modelcode_put_spec(const struct job_spec *from,
-                               struct region *region,
-                               struct ProtobufCBinaryData *out) MUST_CHECK;
+/* spec has passed job_check. False: see region_status. */
+bool modelcode_put_spec(const struct job_spec *from,
+                        struct region *region,
+                        struct ProtobufCBinaryData *out);
 
 /* False: not HASH_BYTES long. */
 bool modelcode_get_hash(const struct ProtobufCBinaryData *from,

@@ -106,7 +106,7 @@ static enum status enter_index(struct override *o,
     }
     element = yamlnode_element(o->node, step->index);
     if (element == NULL) {
-        return fail(o, step->name, "the list has no such element");
+        return fail(o, o->key, "the list has no such element");
     }
     o->node = element;
     return STATUS_OK;
@@ -161,17 +161,35 @@ static void replace(struct override *o, const struct yamlnode *value)
     }
 }
 
-static enum status set_value(struct override *o,
-                             const char *value,
-                             size_t value_size)
+static bool is_key(const char *at, const char *end)
 {
+    struct jobpath_step step;
+    bool good = at < end;
+
+    while (good && at < end) {
+        good = jobpath_next(&at, end, &step);
+    }
+    return good;
+}
+
+/* The value is read first, so that a wrong one leaves the tree as it was. */
+static enum status set_value(struct override *o)
+{
+    const char *value = o->key_end + 1;
+    const char *at = o->key;
     struct yamlnode *parsed = NULL;
     struct yamlfault fault;
     enum status status =
-        yamldoc_parse(o->doc, value, value_size, o->number, &fault, &parsed);
+        yamldoc_parse(o->doc, value, strlen(value), o->number, &fault, &parsed);
 
     if (status == STATUS_INVALID) {
         return fail(o, o->key, fault.message);
+    }
+    while (status == STATUS_OK && at < o->key_end) {
+        struct jobpath_step step;
+
+        (void)jobpath_next(&at, o->key_end, &step); /* is_key has passed */
+        status = step_down(o, &step);
     }
     if (status == STATUS_OK) {
         replace(o, parsed);
@@ -187,29 +205,15 @@ enum status override_apply(struct yamldoc *doc,
 {
     const char *equals = strchr(override, '=');
     struct override o = {.doc = doc, .number = number, .errors = errors};
-    const char *at = override;
-    struct jobpath_step step;
 
     o.key = override;
-    o.key_end = override;
+    o.key_end = equals == NULL ? override : equals;
     o.node = root;
     if (equals == NULL) {
         return fail(&o, override, "is not of the form key=value");
     }
-    o.key_end = equals;
-    while (at < equals) {
-        enum status status;
-
-        if (!jobpath_next(&at, equals, &step)) {
-            break;
-        }
-        status = step_down(&o, &step);
-        if (status != STATUS_OK) {
-            return status;
-        }
-    }
-    if (at != equals || at == override) {
+    if (!is_key(override, equals)) {
         return fail(&o, override, "is not a key");
     }
-    return set_value(&o, equals + 1, strlen(equals + 1));
+    return set_value(&o);
 }

@@ -213,7 +213,7 @@ static void shortest(double value, char *digits, int *out_point)
     }
 }
 
-void quantity_print(struct text *text, double value)
+void quantity_print(struct text *text, double value, int places)
 {
     char digits[QUANTITY_DIGITS_MAX + 1];
     int point = 0;
@@ -228,6 +228,7 @@ void quantity_print(struct text *text, double value)
         return;
     }
     shortest(value, digits, &point);
+    point += places;
     used = (int)strlen(digits);
     if (point > 15 || point < -2) { /* 1.5e-4 */
         text_add_bytes(text, digits, 1);

@@ -39,8 +39,8 @@ enum quantity_fault quantity_real(const struct quantity *quantity, double *out);
 /* Divides by a hundred: of a percentage. */
 void quantity_percent(struct quantity *quantity);
 
-/* The shortest text that quantity_real reads back as the same bits; value is
- * finite. */
-void quantity_print(struct text *text, double value);
+/* The shortest text that quantity_real reads back as the same bits, its point
+ * moved right by so many places: 2 for a percentage. value is finite. */
+void quantity_print(struct text *text, double value, int places);
 
 #endif /* PROTO_QUANTITY_H */

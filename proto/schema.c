@@ -71,6 +71,19 @@ const struct schema_key *schema_find(const char *parent,
     return NULL;
 }
 
+const struct schema_key *schema_row(const char *path)
+{
+    size_t count;
+    const struct schema_key *table = schema_table(&count);
+
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(table[i].path, path) == 0) {
+            return &table[i];
+        }
+    }
+    return NULL;
+}
+
 const struct schema_key *schema_element(const struct schema_key *list)
 {
     size_t count;

@@ -15,6 +15,9 @@ const struct schema_key *schema_find(const char *parent,
                                      const char *key,
                                      size_t key_size);
 
+/* The row of a whole path, "data.tasks[].kind". NULL: none. */
+const struct schema_key *schema_row(const char *path);
+
 /* The row of a list's elements. */
 const struct schema_key *schema_element(const struct schema_key *list);
 

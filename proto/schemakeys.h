@@ -54,7 +54,7 @@ struct schema_key {
     const char *fixed;   /* FIELD_NONE: what is printed; NULL: nothing */
     bool required;
 
-    const char *short_key;           /* MAPPING */
+    const char *short_key; /* MAPPING, POLICIES: what a bare word is */
     const struct schema_word *words; /* WORD, WHOLE */
     const char *unit;                /* WHOLE: "steps"; NULL: a bare number */
     bool bare;                       /* the unit may be left out */

@@ -1,30 +1,12 @@
-#include "proto/typing.h"
+#include "proto/typepolicy.h"
 
 #include "base/text.h"
 #include "proto/jobcheck.h"
 #include "proto/suggest.h"
+#include "proto/typescalar.h"
 #include <string.h>
 
 enum { NAMES_MAX = POLICY_KEYS_MAX + 1 };
-
-/* Known from the literature and from design.md, and not built yet. */
-static const struct {
-    const char *name;
-    enum role role;
-} planned[] = {
-    {"redo", ROLE_RENEW},
-    {"ReDo", ROLE_RENEW},
-    {"shrink-and-perturb", ROLE_RENEW},
-    {"dropin", ROLE_GROW},
-    {"saturation", ROLE_GROW},
-    {"novelty", ROLE_GROW},
-    {"gradmax", ROLE_GROW},
-    {"GradMax", ROLE_GROW},
-    {"cascade", ROLE_GROW},
-    {"magnitude", ROLE_PRUNE},
-    {"taylor", ROLE_PRUNE},
-    {"optimal-brain-damage", ROLE_PRUNE},
-};
 
 static bool is_text(const struct yamlnode *node, const char *word)
 {
@@ -32,11 +14,28 @@ static bool is_text(const struct yamlnode *node, const char *word)
            memcmp(word, node->text, node->text_size) == 0;
 }
 
-static bool is_planned(const struct yamlnode *node, uint32_t role)
+/* Known from the literature and from design.md, and not built yet. */
+static bool is_planned(const struct yamlnode *node)
 {
-    for (size_t i = 0; i < sizeof(planned) / sizeof(planned[0]); i++) {
-        if ((uint32_t)planned[i].role == role &&
-            is_text(node, planned[i].name)) {
+    static const char *const names[] = {
+        "redo",
+        "ReDo",
+        "shrink-and-perturb",
+        "dropin",
+        "Dropin",
+        "novelty",
+        "gradmax",
+        "saturation",
+        "GradMax",
+        "cascade",
+        "magnitude",
+        "taylor",
+        "Taylor",
+        "optimal-brain-damage",
+    };
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (is_text(node, names[i])) {
             return true;
         }
     }
@@ -90,7 +89,7 @@ static void fail_policy(struct typing *typing,
         text_add(&text, role_name((enum role)entry->role));
         text_add(&text, "; here there is: ");
         add_policies(&text, row->role);
-    } else if (is_planned(at->node, row->role)) {
+    } else if (is_planned(at->node)) {
         text_add(&text, " is not in this release; there is: ");
         add_policies(&text, row->role);
     } else {
@@ -177,6 +176,31 @@ static uint32_t key_index(const struct policy_entry *entry,
     return UINT32_MAX;
 }
 
+/* `every` of a plateau: a key of another policy, in the wrong company. */
+static bool fail_foreign_key(struct typing *typing,
+                             const struct policy_entry *entry,
+                             const struct typing_at *at)
+{
+    size_t count;
+    const struct policy_entry *table = policy_table(&count);
+    char buffer[128];
+    struct text text;
+
+    for (size_t i = 0; i < count; i++) {
+        if (key_index(&table[i], at->node->key) == UINT32_MAX) {
+            continue;
+        }
+        text_init(&text, buffer, sizeof(buffer));
+        text_add(&text, "unknown key of ");
+        text_add(&text, entry->name);
+        text_add(&text, "; it belongs to the policy ");
+        text_add(&text, table[i].name);
+        typing_fail_key(typing, at, buffer, "");
+        return true;
+    }
+    return false;
+}
+
 static void type_policy_key(struct typing *typing,
                             const struct schema_key *row,
                             const struct policy_entry *entry,
@@ -188,6 +212,9 @@ static void type_policy_key(struct typing *typing,
     uint32_t k = key_index(entry, at->node->key);
     char example[64];
 
+    if (k == UINT32_MAX && fail_foreign_key(typing, entry, at)) {
+        return;
+    }
     if (k == UINT32_MAX) {
         for (k = 0; entry->keys[k].name != NULL; k++) {
             known[k + 1] = entry->keys[k].name;

@@ -1,4 +1,4 @@
-#include "proto/typing.h"
+#include "proto/typescalar.h"
 
 #include "base/text.h"
 #include "proto/quantity.h"

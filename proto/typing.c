@@ -3,6 +3,8 @@
 #include "base/text.h"
 #include "proto/schema.h"
 #include "proto/suggest.h"
+#include "proto/typepolicy.h"
+#include "proto/typescalar.h"
 #include <string.h>
 
 enum { KNOWN_MAX = 24 }; /* keys of one mapping */
@@ -298,8 +300,11 @@ static void begin_element(struct typing *typing,
                           uint32_t index)
 {
     if (strcmp(row->path, "data.tasks") == 0) {
-        typing->spec->data.task_specs[index] =
-            (struct task_spec){.kind = TASK_NONE, .count = 1, .passes = 1};
+        struct task_spec *task = &typing->spec->data.task_specs[index];
+
+        task->kind = TASK_NONE;
+        task->count = 1;
+        task->passes = 1;
     }
     if (strcmp(row->path, "model.hidden") == 0) {
         typing->spec->model.hidden[index].activation = ACTIVATION_RELU;

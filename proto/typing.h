@@ -78,33 +78,4 @@ bool typing_skips(struct typing *typing,
                   const struct yamlnode *mapping,
                   const struct typing_at *at);
 
-/* typescalar.c */
-void typing_scalar(struct typing *typing,
-                   const struct schema_key *row,
-                   const struct typing_at *at);
-
-/* False: an error was added. unit NULL: a bare number is wanted; bare: the
- * unit may be left out. */
-struct typing_unit {
-    const char *name;
-    bool bare;
-};
-bool typing_whole(struct typing *typing,
-                  const struct typing_at *at,
-                  struct typing_unit unit,
-                  uint64_t *out);
-bool typing_real(struct typing *typing,
-                 const struct typing_at *at,
-                 double *out);
-/* 1% or 0.01; of_mean: `of mean` must follow. */
-bool typing_ratio(struct typing *typing,
-                  const struct typing_at *at,
-                  bool of_mean,
-                  double *out);
-
-/* typepolicy.c */
-void typing_policies(struct typing *typing,
-                     const struct schema_key *row,
-                     const struct typing_at *at);
-
 #endif /* PROTO_TYPING_H */

@@ -168,6 +168,10 @@ static void put_history(const struct version *from, Cajal__V1__Version *to)
     to->bytes = from->bytes;
     to->n_parents = from->parents_count;
     to->whole = true;
+    if (from->policy_bytes > 0) {
+        to->policy = (ProtobufCBinaryData){.data = from->policy,
+                                           .len = from->policy_bytes};
+    }
 }
 
 /* Everything that needs memory. */
@@ -183,7 +187,8 @@ static bool put_parts(const struct version *from,
     to->shards =
         modelcode_put_records(from->shards, from->shards_count, region);
     if (to->parents == NULL || to->reason == NULL || to->arch == NULL ||
-        to->shards == NULL) {
+        to->shards == NULL ||
+        !modelcode_put_spec(from->spec, region, &to->spec)) {
         return false;
     }
     for (uint32_t i = 0; i < from->parents_count; i++) {
@@ -211,21 +216,12 @@ enum status version_encode(const struct version *version,
         return STATUS_INVALID;
     }
     region_init(&region, CODEC_BUDGET_BYTES);
-    status = modelcode_put_spec(version->spec, &region, &to.spec);
-    if (status != STATUS_OK) {
-        goto out;
-    }
     put_history(version, &to);
-    if (version->policy_bytes > 0) {
-        to.policy = (ProtobufCBinaryData){.data = version->policy,
-                                          .len = version->policy_bytes};
-    }
-    if (!put_parts(version, &to, &region)) {
+    if (put_parts(version, &to, &region)) {
+        status = codec_pack(&to.base, schema.bytes_max, out, out_size);
+    } else {
         status = region_status(&region);
-        goto out;
     }
-    status = codec_pack(&to.base, schema.bytes_max, out, out_size);
-out:
     region_fini(&region);
     return status;
 }

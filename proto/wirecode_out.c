@@ -160,19 +160,17 @@ static Cajal__V1__Fault *put_fault(const struct wire_fault *from,
     return to->text != NULL ? to : NULL;
 }
 
-static enum status put_open(const struct wire_open *from,
-                            struct region *region,
-                            Cajal__V1__Open **out)
+static Cajal__V1__Open *put_open(const struct wire_open *from,
+                                 struct region *region)
 {
     Cajal__V1__Open *to = region_new(region, sizeof(*to));
 
     if (to == NULL) {
-        return region_status(region);
+        return NULL;
     }
     cajal__v1__open__init(to);
     to->job = from->job;
-    *out = to;
-    return modelcode_put_spec(from->spec, region, &to->spec);
+    return modelcode_put_spec(from->spec, region, &to->spec) ? to : NULL;
 }
 
 static Cajal__V1__Peer *put_peer(const struct wire_peer *from,
@@ -213,17 +211,15 @@ static bool put_placement(const struct wire_assign *from,
     return true;
 }
 
-static enum status put_assign(const struct wire_assign *from,
-                              struct region *region,
-                              Cajal__V1__Assign **out)
+static Cajal__V1__Assign *put_assign(const struct wire_assign *from,
+                                     struct region *region)
 {
     Cajal__V1__Assign *to = region_new(region, sizeof(*to));
 
     if (to == NULL) {
-        return region_status(region);
+        return NULL;
     }
     cajal__v1__assign__init(to);
-    *out = to;
     to->life = from->life;
     to->job = from->job;
     to->term = from->term;
@@ -234,11 +230,11 @@ static enum status put_assign(const struct wire_assign *from,
     to->n_records = from->records_count;
     to->records =
         modelcode_put_records(from->records, from->records_count, region);
-    if (to->shape == NULL || to->arch == NULL || to->records == NULL ||
-        !put_placement(from, region, to)) {
-        return region_status(region);
-    }
-    return modelcode_put_spec(from->spec, region, &to->spec);
+    return to->shape != NULL && to->arch != NULL && to->records != NULL &&
+                   put_placement(from, region, to) &&
+                   modelcode_put_spec(from->spec, region, &to->spec)
+               ? to
+               : NULL;
 }
 
 static Cajal__V1__Granted *put_grant(const struct wire_grant *from,
@@ -353,9 +349,11 @@ static enum status put_from_coordinator(const struct wire *from,
         to->refuse = put_refuse(&from->refuse, region);
         return built(region, to->refuse);
     case WIRE_OPEN:
-        return put_open(&from->open, region, &to->open);
+        to->open = put_open(&from->open, region);
+        return built(region, to->open);
     case WIRE_ASSIGN:
-        return put_assign(&from->assign, region, &to->assign);
+        to->assign = put_assign(&from->assign, region);
+        return built(region, to->assign);
     case WIRE_GRANT:
         to->grant = put_grant(&from->grant, region);
         return built(region, to->grant);

@@ -1,8 +1,5 @@
 #include "storage/filesystem.h"
 
-#include "base/log.h"
-
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -95,8 +92,6 @@ enum status filesystem_of(const char *dir, struct filesystem *out)
     struct statfs answer;
 
     if (statfs(dir, &answer) != 0) {
-        log_line(LOG_ERROR, "storage", "statfs_failed", "dir=%s errno=%d", dir,
-                 errno);
         return STATUS_IO;
     }
     /* The field is signed and of 32 or 64 bits; the numbers have 32. */

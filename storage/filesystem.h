@@ -14,7 +14,8 @@ struct filesystem {
     char name[32]; /* as in mountinfo, for FUSE alone: "fuse.sshfs"; or "" */
 };
 
-/* IO: the directory cannot be looked at. */
+/* IO: the directory cannot be looked at; errno tells why, for the caller to
+ * log. */
 enum status filesystem_of(const char *dir, struct filesystem *out) MUST_CHECK;
 
 /* The name of the network filesystem that it is ("NFS"), static; NULL: it is

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "storage/datafile.h"
 #include "storage/fault.h"
 #include "storage/format.h"
 #include "storage/gate.h"
@@ -542,30 +543,20 @@ static void on_assert(MDB_env *env, const char *message)
  * does not begin each life by growing again. */
 static uint64_t map_bytes_for(const struct kv_options *options)
 {
-    char path[PATH_BYTES_MAX + sizeof("/data.mdb")];
     uint64_t bytes = options->map_bytes;
-    struct stat file;
+    uint64_t file_bytes = datafile_bytes(options->dir);
 
-    snprintf(path, sizeof(path), "%s/data.mdb", options->dir);
-    if (stat(path, &file) != 0) {
-        return bytes;
-    }
-    while (bytes < 2 * (uint64_t)file.st_size && bytes < KV_MAP_BYTES_MAX) {
+    while (bytes < 2 * file_bytes && bytes < KV_MAP_BYTES_MAX) {
         bytes *= 2;
     }
     return bytes;
 }
 
-/* A file that was cut short (a copy that broke off) would end the process with
- * SIGBUS at the first touch of a missing page. Zeros in their place are a page
- * of no kind, which LMDB refuses as damaged. */
 static int pad_file(struct kv *kv)
 {
     MDB_envinfo info;
     MDB_stat stat;
-    struct stat file;
     mdb_filehandle_t fd = -1;
-    off_t wanted = 0;
     int code = mdb_env_info(kv->env, &info);
 
     if (code == 0) {
@@ -577,22 +568,16 @@ static int pad_file(struct kv *kv)
     if (code != 0) {
         return code;
     }
-    wanted = (off_t)((info.me_last_pgno + 1) * stat.ms_psize);
-    if (fstat(fd, &file) != 0) {
-        return errno;
-    }
-    if (file.st_size >= wanted) {
-        return 0;
-    }
-    log_line(LOG_WARN, "storage", "file_short", "bytes=%jd wanted=%jd",
-             (intmax_t)file.st_size, (intmax_t)wanted);
-    return ftruncate(fd, wanted) == 0 ? 0 : errno;
+    return datafile_pad(fd, (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize);
 }
 
 static int open_env(struct kv *kv, const struct kv_options *options)
 {
     int code = fault_now();
 
+    if (code == 0) {
+        code = datafile_drop_half_made(options->dir);
+    }
     if (code == 0) {
         code = mdb_env_create(&kv->env);
     }
@@ -619,6 +604,9 @@ static void explain(const struct kv_options *options, int code)
 {
     const char *reason = mdb_strerror(code);
 
+    if (status_of(code) == STATUS_FULL) {
+        reason = status_text(STATUS_FULL);
+    }
     if (status_of(code) == STATUS_CORRUPT) {
         reason = "its file data.mdb is damaged or no store's";
     }

@@ -85,6 +85,8 @@ struct coord_event {
         struct {
             uint64_t token;
             enum status status;
+            /* ACTION_STORE_RESTORE alone: the version restored. */
+            const struct version *restored;
         } stored;
         struct {
             uint64_t token;
@@ -92,8 +94,11 @@ struct coord_event {
             /* Both lent until ACTION_FORGET of the slot or its next LOADED. */
             const struct version *version;
             void *memory;
-            uint32_t inputs_count; /* journaled settings after the version */
-            const struct input_setting *inputs; /* borrowed */
+            /* What the journal holds beyond the version's pending grant: the
+             * settings (borrowed), and the first interval not in it. */
+            uint32_t inputs_count;
+            const struct input_setting *inputs;
+            uint64_t journaled;
         } loaded;
         struct request request;
     };

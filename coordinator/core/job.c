@@ -58,27 +58,6 @@ void job_move(struct job *job, enum job_phase to)
     job->phase = to;
 }
 
-const char *job_state_name(enum job_state state)
-{
-    switch (state) {
-    case JOB_QUEUED:
-        return "queued";
-    case JOB_WAITING:
-        return "waiting";
-    case JOB_RUNNING:
-        return "running";
-    case JOB_PAUSED:
-        return "paused";
-    case JOB_FINISHED:
-        return "finished";
-    case JOB_FAILED:
-        return "failed";
-    case JOB_CANCELLED:
-        return "cancelled";
-    }
-    return "?";
-}
-
 enum job_state job_visible_state(const struct job *job)
 {
     switch (job->phase) {

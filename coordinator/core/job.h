@@ -84,6 +84,7 @@ struct job {
     uint64_t want_version;
     uint64_t launch_request;
     uint64_t evaluate_request;
+    uint64_t evaluate_job; /* whose version; record.job names the session */
 
     /* Placement */
     uint64_t term;
@@ -126,7 +127,6 @@ struct job {
     struct input_setting inputs[INPUTS_MAX];
     uint64_t mark_ms; /* when the newest interval was reported whole, or the
                          first grant of the placement was given; 0: neither */
-    uint64_t highest_step; /* ever reported on this line */
     uint64_t event_ms;     /* when progress was last told */
 };
 

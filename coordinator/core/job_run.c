@@ -390,6 +390,12 @@ bool job_is_done(const struct job *job)
            job_cuts_empty(job);
 }
 
+/* A worker's counters begin anew with its process. */
+static uint64_t since(uint64_t now, uint64_t base)
+{
+    return now >= base ? now - base : now;
+}
+
 void job_update_record(struct job *job, const struct members *members)
 {
     struct job_record *r = &job->record;
@@ -416,7 +422,7 @@ void job_update_record(struct job *job, const struct members *members)
         for (uint32_t o = 0; o < job->owners_count; o++) {
             r->shares[i].shards += job->owners[o] == w;
         }
-        r->shares[i].shard_steps = m->shard_steps - job->base_steps[w];
-        r->shares[i].bytes_sent = m->bytes_sent - job->base_bytes[w];
+        r->shares[i].shard_steps = since(m->shard_steps, job->base_steps[w]);
+        r->shares[i].bytes_sent = since(m->bytes_sent, job->base_bytes[w]);
     }
 }

@@ -65,28 +65,47 @@ static bool agrees(struct members *members,
     return true;
 }
 
+static uint32_t find_name(const struct members *members, const char *name)
+{
+    for (uint32_t w = 0; w < WORKERS_MAX; w++) {
+        if (members->items[w].used &&
+            same_name(members->items[w].hello.name, name)) {
+            return w;
+        }
+    }
+    return NO_WORKER;
+}
+
+uint32_t members_older(const struct members *members,
+                       const struct wire_hello *hello)
+{
+    struct wire_hello copy;
+    uint32_t at;
+
+    copy_hello(&copy, hello);
+    at = find_name(members, copy.name);
+    if (at == NO_WORKER || !members->items[at].present ||
+        members->items[at].hello.incarnation == copy.incarnation) {
+        return NO_WORKER;
+    }
+    return at;
+}
+
 uint32_t members_join(struct members *members,
                       uint32_t peer,
                       const struct wire_hello *hello,
                       uint64_t now_ms,
-                      bool *out_replaced,
                       enum status *out_status,
                       char *why)
 {
     struct wire_hello copy;
-    uint32_t at = NO_WORKER;
+    uint32_t at;
 
-    *out_replaced = false;
     copy_hello(&copy, hello);
     if (!agrees(members, &copy, out_status, why)) {
         return NO_WORKER;
     }
-    for (uint32_t w = 0; w < WORKERS_MAX && at == NO_WORKER; w++) {
-        if (members->items[w].used &&
-            same_name(members->items[w].hello.name, copy.name)) {
-            at = w;
-        }
-    }
+    at = find_name(members, copy.name);
     for (uint32_t w = 0; w < WORKERS_MAX && at == NO_WORKER; w++) {
         if (!members->items[w].used) {
             at = w;
@@ -115,7 +134,6 @@ uint32_t members_join(struct members *members,
         m->peer = peer;
         return at;
     }
-    *out_replaced = m->used && m->present;
     *m = (struct member){.used = true,
                          .present = true,
                          .peer = peer,

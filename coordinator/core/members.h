@@ -35,14 +35,18 @@ void members_init(struct members *members);
 /* Takes a hello from peer. Returns the worker's number, or NO_WORKER with
  * *out_status and why (ERROR_BYTES_MAX) filled: another protocol or build, a
  * fingerprint that differs from the first worker's, no room, or the name is
- * held by a living process. *out_replaced: an older incarnation was present. */
+ * held by a living process (see members_older). */
 uint32_t members_join(struct members *members,
                       uint32_t peer,
                       const struct wire_hello *hello,
                       uint64_t now_ms,
-                      bool *out_replaced,
                       enum status *out_status,
                       char *why);
+
+/* The present member of the same name that is another process: it must be
+ * taken for dead before the new one joins. NO_WORKER: none. */
+uint32_t members_older(const struct members *members,
+                       const struct wire_hello *hello);
 
 /* NO_WORKER: peer has not joined (any more). */
 uint32_t members_of_peer(const struct members *members, uint32_t peer);

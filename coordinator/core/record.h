@@ -8,6 +8,7 @@
 
 #include "base/ids.h"
 #include "proto/job.h"
+#include "proto/version.h"
 
 enum job_state {
     JOB_QUEUED = 1, /* accepted; not yet looked at */
@@ -70,5 +71,13 @@ struct job_record {
     uint32_t shares_count;
     struct worker_share shares[WORKERS_MAX];
 };
+
+/* What becomes of a record when `restored` has been put back as version
+ * `number` on a new line: head, line, place and shape. The writer stores this
+ * in the same transaction as the version; the core does it when that is on the
+ * disk. CHECK: lines_count < LINES_MAX. */
+void record_after_restore(struct job_record *record,
+                          const struct version *restored,
+                          uint64_t number);
 
 #endif /* COORDINATOR_CORE_RECORD_H */

@@ -115,9 +115,19 @@ int ready_op(const struct sched *sched, const struct sched_shard *shard)
     return READY_NONE;
 }
 
-bool ready_is_urgent(int op)
+int ready_rank(int op, uint32_t layer)
 {
-    return op == SCHED_BACKWARD || op == SCHED_NORM || op == SCHED_COLUMNS;
+    switch (op) {
+    case SCHED_BACKWARD:
+        return layer == 0 ? 1 : READY_RANKS - 1;
+    case SCHED_NORM:
+    case SCHED_COLUMNS:
+        return READY_RANKS - 1;
+    case SCHED_FORWARD:
+        return 2;
+    default:
+        return 0;
+    }
 }
 
 struct program_rows ready_rows(const struct sched *sched,

@@ -6,14 +6,16 @@
 #include "worker/core/sched.h"
 
 /* No operation can run now. */
-enum { READY_NONE = 0 };
+enum { READY_NONE = 0, READY_RANKS = 4 };
 
 /* An enum sched_op, or READY_NONE. */
 int ready_op(const struct sched *sched, const struct sched_shard *shard);
 
-/* Do other shards wait for this operation's output at the end of a pass? Such
- * operations go first, see sched.h. */
-bool ready_is_urgent(int op);
+/* What runs first, below READY_RANKS: the higher the rank the sooner. Highest
+ * is what other shards wait for: backward, norms and columns, then forward.
+ * Nobody waits for the first layer's backward, and an update only has to come
+ * before the shard's next forward. */
+int ready_rank(int op, uint32_t layer);
 
 void ready_describe(const struct sched *sched,
                     uint32_t local,

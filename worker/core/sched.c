@@ -348,26 +348,24 @@ static void on_stored(struct sched *sched, const struct sched_event *event)
     shard->cuts--;
 }
 
-/* Urgent operations first, then the lowest layer and shard: the update of a
+/* The highest rank first, then the lowest layer and shard: the update of a
  * layer is followed by its next forward while its weights are in the cache. */
 static bool pick(const struct sched *sched, uint32_t *out_local, int *out_op)
 {
-    bool found = false;
+    int best = -1;
 
-    for (uint32_t i = 0; i < sched->locals_count; i++) {
+    for (uint32_t i = 0; i < sched->locals_count && best < READY_RANKS - 1;
+         i++) {
         int op = ready_op(sched, &sched->locals[i]);
+        int rank = ready_rank(op, sched->locals[i].layer);
 
-        if (op == READY_NONE || (found && !ready_is_urgent(op))) {
-            continue;
-        }
-        *out_local = i;
-        *out_op = op;
-        found = true;
-        if (ready_is_urgent(op)) {
-            break;
+        if (op != READY_NONE && rank > best) {
+            *out_local = i;
+            *out_op = op;
+            best = rank;
         }
     }
-    return found;
+    return best >= 0;
 }
 
 static void start(struct sched *sched, struct sched_actions *out)

@@ -7,9 +7,10 @@
  * A shard fires when its inputs for a microbatch are complete. Forward goes in
  * order of the microbatches, and so does backward; so the sums inside a shard
  * do not depend on when frames arrive. Backward goes before forward where both
- * can run. No send ever waits: a pass ends in a shard only after each of its
- * neighbours has taken part in it, so whatever a neighbour sends is for the
- * shard's present pass or the next one, and the inbox has room for both.
+ * can run (but for the first layer's, see ready.h). No send ever waits: a pass
+ * ends in a shard only after each of its neighbours has taken part in it, so
+ * whatever a neighbour sends is for the shard's present pass or the next one,
+ * and the inbox has room for both.
  *
  * Frames are numbered per sending worker. A refused frame changes nothing, so
  * one that was needed shows as a gap at the next; a gap is a fault, and a

@@ -72,6 +72,18 @@ static void test_arena__is_full_exactly_at_its_size(void **state)
     assert_null(arena_new(&arena, 0));
 }
 
+static void test_arena__is_full_where_not_even_the_padding_fits(void **state)
+{
+    _Alignas(16) unsigned char memory[64];
+    struct arena arena;
+
+    (void)state;
+    arena_init(&arena, memory + 1, 3);
+
+    assert_null(arena_new(&arena, 1));
+    assert_int_equal(arena.used, 0);
+}
+
 static void test_arena__refuses_a_size_that_overflows(void **state)
 {
     unsigned char memory[64];
@@ -118,6 +130,7 @@ int main(void)
         cmocka_unit_test(test_arena__aligns_whatever_memory_it_was_given),
         cmocka_unit_test(test_arena__gives_zeroed_memory_after_a_reset),
         cmocka_unit_test(test_arena__is_full_exactly_at_its_size),
+        cmocka_unit_test(test_arena__is_full_where_not_even_the_padding_fits),
         cmocka_unit_test(test_arena__refuses_a_size_that_overflows),
         cmocka_unit_test(test_arena__gives_empty_objects_their_own_addresses),
         cmocka_unit_test(test_arena__checks_that_it_has_memory),

@@ -1,0 +1,469 @@
+#include "coordinator/core/coord.h"
+
+#include "base/check.h"
+#include "coordinator/core/coord_parts.h"
+#include "coordinator/core/job_cuts.h"
+
+#include <string.h>
+
+void coord_init(struct coord *c)
+{
+    memset(c, 0, sizeof(*c));
+    members_init(&c->members);
+}
+
+uint32_t coord_find(const struct coord *c, uint64_t job)
+{
+    for (uint32_t s = 0; s < JOBS_MAX; s++) {
+        if (c->jobs[s].phase != PHASE_FREE && c->jobs[s].record.job == job) {
+            return s;
+        }
+    }
+    return JOBS_MAX;
+}
+
+/* --- Tokens --- */
+
+uint64_t token_new(struct coord *c,
+                   enum token_kind kind,
+                   uint32_t slot,
+                   uint64_t detail,
+                   uint64_t request)
+{
+    for (uint32_t t = 0; t < TOKENS_MAX; t++) {
+        struct token *token = &c->tokens[t];
+
+        if (token->id == 0) {
+            *token = (struct token){.id = ++c->last_token,
+                                    .kind = kind,
+                                    .slot = slot,
+                                    .job = c->jobs[slot].record.job,
+                                    .detail = detail,
+                                    .request = request};
+            return token->id;
+        }
+    }
+    CHECK(false);
+    return 0;
+}
+
+void token_drop_slot(struct coord *c, uint32_t slot)
+{
+    for (uint32_t t = 0; t < TOKENS_MAX; t++) {
+        if (c->tokens[t].slot == slot) {
+            c->tokens[t].id = 0;
+        }
+    }
+}
+
+static bool token_take(struct coord *c, uint64_t id, struct token *out)
+{
+    for (uint32_t t = 0; id != 0 && t < TOKENS_MAX; t++) {
+        if (c->tokens[t].id == id) {
+            *out = c->tokens[t];
+            c->tokens[t].id = 0;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The core's parts give journal and commit actions of a job no token of their
+ * own: it is put in here, where the table is. */
+static void give_tokens(struct coord *c, struct actions *out)
+{
+    for (uint32_t a = 0; a < out->count; a++) {
+        struct action *action = &out->items[a];
+
+        if (action->type == ACTION_STORE_JOURNAL && action->token != 0) {
+            action->token = token_new(
+                c, TOKEN_JOURNAL, action->slot, action->token - 1, 0);
+        }
+        if (action->type == ACTION_COMMIT && action->token == 0) {
+            action->token = token_new(
+                c, TOKEN_COMMIT, action->slot, action->commit.cut, 0);
+        }
+    }
+}
+
+/* --- Events --- */
+
+static void on_start(struct coord *c, const struct coord_event *ev)
+{
+    CHECK(c->life == 0);
+    c->life = ev->start.life;
+    c->wall_offset_ms = ev->start.wall_ms - ev->now_ms;
+    c->heartbeat_ms = ev->start.heartbeat_ms;
+    c->timeout_ms = ev->start.timeout_ms;
+    c->last_job = ev->start.last_job;
+    /* Terms of a later life are higher, whatever the earlier one gave out. */
+    c->last_term = ev->start.life << 24;
+    memcpy(c->chunk_endpoint,
+           ev->start.chunk_endpoint,
+           sizeof(c->chunk_endpoint));
+}
+
+static void on_record(struct coord *c,
+                      const struct coord_event *ev,
+                      struct actions *out)
+{
+    uint32_t slot = slot_new(c, out);
+    struct job *job;
+
+    if (slot == JOBS_MAX) {
+        return; /* it stays in the store; a request will bring it in */
+    }
+    job = &c->jobs[slot];
+    job->kind = KIND_TRAIN;
+    job->record = *ev->record.record;
+    job->next_version = job->record.last_version + 1;
+    if (!ev->record.resume) {
+        job_move(job, PHASE_PAUSED);
+        return;
+    }
+    load_head(c, slot, true, out);
+}
+
+static void on_committed(struct coord *c,
+                         const struct token *token,
+                         enum status status,
+                         struct actions *out)
+{
+    struct job *job = &c->jobs[token->slot];
+    const struct cut *cut = job_cut(job, (uint32_t)token->detail);
+    bool hold = cut->hold;
+
+    if (!cut->used || !cut->committing) {
+        return; /* rolled back meanwhile */
+    }
+    if (status != STATUS_OK) {
+        job_send_drop(job, &c->members, out);
+        pause_job(c,
+                  token->slot,
+                  status == STATUS_FULL
+                      ? "the disk of the store is full: a version could not "
+                        "be kept; make room, then resume"
+                      : "a version could not be stored; see the "
+                        "coordinator's log, then resume",
+                  0,
+                  out);
+        return;
+    }
+
+    struct text text = action_event(out, token->slot, "version", cut->version);
+
+    text_add(&text, cause_name((enum cause)cut->cause));
+    if (cut->reason[0] != 0) {
+        text_add(&text, ": ");
+        text_add(&text, cut->reason);
+    }
+    job_take_commit(job, (uint32_t)token->detail);
+    if (hold && job->want != WANT_NONE) {
+        carry_out_want(c, token->slot, out);
+        return;
+    }
+    run_on(c, token->slot, out);
+}
+
+static void on_launched(struct coord *c,
+                        const struct token *token,
+                        enum status status,
+                        struct actions *out)
+{
+    struct job *job = &c->jobs[token->slot];
+
+    if (status != STATUS_OK) {
+        action_reply(out,
+                     token->request,
+                     status,
+                     0,
+                     status == STATUS_FULL ? "the disk of the store is full"
+                                           : "the job could not be stored");
+        slot_free(c, token->slot, out);
+        return;
+    }
+    action_reply(out, token->request, STATUS_OK, job->record.job, "launched");
+    job_move(job, PHASE_WAITING);
+    struct text text = action_event(out, token->slot, "state", 0);
+    text_add(&text, "waiting");
+    start_waiting(c, out);
+}
+
+static void on_restored(struct coord *c,
+                        const struct token *token,
+                        const struct coord_event *ev,
+                        struct actions *out)
+{
+    struct job *job = &c->jobs[token->slot];
+    uint64_t number = job->record.last_version + 1;
+    struct action *reply;
+
+    if (ev->stored.status != STATUS_OK) {
+        action_reply(out,
+                     token->request,
+                     ev->stored.status,
+                     job->record.job,
+                     "the version could not be restored; nothing has changed");
+        if (job->resume_wanted) {
+            load_head(c, token->slot, true, out);
+        } else {
+            job_move(job, PHASE_PAUSED);
+        }
+        return;
+    }
+    CHECK(ev->stored.restored != NULL);
+    record_after_restore(&job->record, ev->stored.restored, number);
+    job->next_version = number + 1;
+    job->journaled = 0;
+
+    struct text text = action_event(out, token->slot, "restore", number);
+
+    text_add(&text, "v");
+    text_u64(&text, token->detail);
+    text_add(&text, " is back, as v");
+    text_u64(&text, number);
+    reply = action_add(out, ACTION_REPLY);
+    reply->reply.request = token->request;
+    reply->reply.job = job->record.job;
+    reply->reply.version = number;
+    text_init(&text, reply->reply.text, sizeof(reply->reply.text));
+    text_add(&text, "restored v");
+    text_u64(&text, token->detail);
+    text_add(&text, " as v");
+    text_u64(&text, number);
+    if (job->resume_wanted) {
+        load_head(c, token->slot, true, out);
+    } else {
+        job_move(job, PHASE_PAUSED);
+        set_reason(job, "restored; `cajal resume` goes on from here");
+        store_state(c, token->slot, 0, out);
+    }
+}
+
+static void on_stored(struct coord *c,
+                      const struct coord_event *ev,
+                      struct actions *out)
+{
+    struct token token;
+
+    if (!token_take(c, ev->stored.token, &token)) {
+        return;
+    }
+    switch (token.kind) {
+    case TOKEN_LAUNCH:
+        on_launched(c, &token, ev->stored.status, out);
+        break;
+    case TOKEN_JOURNAL:
+        if (ev->stored.status != STATUS_OK) {
+            roll_back(c, token.slot, "the journal could not be written", out);
+            break;
+        }
+        job_take_stored_grant(
+            &c->jobs[token.slot], token.slot, token.detail, out);
+        run_on(c, token.slot, out);
+        break;
+    case TOKEN_COMMIT:
+        on_committed(c, &token, ev->stored.status, out);
+        break;
+    case TOKEN_RESTORE:
+        on_restored(c, &token, ev, out);
+        break;
+    case TOKEN_STATE: {
+        struct job *job = &c->jobs[token.slot];
+        struct text text = action_event(out, token.slot, "state", 0);
+
+        text_add(&text, job_state_name(job_visible_state(job)));
+        if (job->record.reason[0] != 0) {
+            text_add(&text, ": ");
+            text_add(&text, job->record.reason);
+        }
+        if (token.request != 0) {
+            action_reply(out,
+                         token.request,
+                         ev->stored.status,
+                         job->record.job,
+                         job_state_name(job_visible_state(job)));
+        }
+        break;
+    }
+    case TOKEN_LOAD:
+        CHECK(false); /* answered by COORD_LOADED */
+        break;
+    }
+    quit_if_quiet(c, out);
+}
+
+static void fail_load(struct coord *c,
+                      uint32_t slot,
+                      enum status status,
+                      struct actions *out)
+{
+    struct job *job = &c->jobs[slot];
+    const char *why = status == STATUS_NOT_FOUND
+                          ? "there is no such version"
+                          : "the version cannot be read back: run verify";
+
+    if (job->kind == KIND_EVALUATE) {
+        action_reply(
+            out, job->evaluate_request, status, job->evaluate_job, why);
+        slot_free(c, slot, out);
+        return;
+    }
+    end_job(c, slot, JOB_FAILED, why, 0, out);
+}
+
+static void on_loaded(struct coord *c,
+                      const struct coord_event *ev,
+                      struct actions *out)
+{
+    struct token token;
+    struct job *job;
+    enum status status = ev->loaded.status;
+
+    if (!token_take(c, ev->loaded.token, &token)) {
+        return;
+    }
+    CHECK(token.kind == TOKEN_LOAD);
+    job = &c->jobs[token.slot];
+    if (status == STATUS_OK) {
+        job->memory = ev->loaded.memory;
+        job->origin = ev->loaded.version;
+        job->journaled = ev->loaded.journaled;
+        job->inputs_count = ev->loaded.inputs_count < INPUTS_MAX
+                                ? ev->loaded.inputs_count
+                                : INPUTS_MAX;
+        for (uint32_t i = 0; i < job->inputs_count; i++) {
+            job->inputs[i] = ev->loaded.inputs[i];
+        }
+        status = job->kind == KIND_EVALUATE
+                     ? job_begin_evaluation(job, ev->loaded.version)
+                     : job_begin_from(job, ev->loaded.version);
+    }
+    if (status != STATUS_OK) {
+        fail_load(c, token.slot, status, out);
+        return;
+    }
+    job_move(job, PHASE_WAITING);
+    if (job->want != WANT_NONE && !c->quitting) {
+        carry_out_want(c, token.slot, out);
+        return;
+    }
+    start_waiting(c, out);
+}
+
+static void on_timeout(struct coord *c, struct actions *out)
+{
+    uint32_t worker;
+
+    while ((worker = members_silent(
+                &c->members, c->now_ms, c->timeout_ms)) != NO_WORKER) {
+        lose_worker(c, worker, "was silent for too long", out);
+    }
+    for (uint32_t s = 0; s < JOBS_MAX; s++) {
+        struct job *job = &c->jobs[s];
+
+        if (job->phase == PHASE_FREE || c->now_ms < job->phase_deadline_ms) {
+            continue;
+        }
+        job->phase_deadline_ms = UINT64_MAX;
+        if (job->kind == KIND_EVALUATE) {
+            job_send_drop(job, &c->members, out);
+            action_reply(out,
+                         job->evaluate_request,
+                         STATUS_UNAVAILABLE,
+                         job->evaluate_job,
+                         "no worker was there in time to evaluate: start one "
+                         "with `cajal up`");
+            slot_free(c, s, out);
+        } else if (job->phase == PHASE_OPENING ||
+                   job->phase == PHASE_PLACING) {
+            roll_back(c, s, "workers did not get ready in time", out);
+        }
+    }
+    for (uint32_t p = 0; p < PROBES_MAX; p++) {
+        struct probe *probe = &c->probes[p];
+
+        if (probe->used && c->now_ms >= probe->deadline_ms) {
+            end_probe(c,
+                      probe,
+                      STATUS_UNAVAILABLE,
+                      "no worker was there in time to open the data",
+                      NULL,
+                      out);
+        }
+    }
+    start_waiting(c, out);
+    for (uint32_t s = 0; s < JOBS_MAX; s++) {
+        if (c->jobs[s].phase == PHASE_RUNNING) {
+            run_on(c, s, out);
+        }
+    }
+}
+
+void coord_step(struct coord *c,
+                const struct coord_event *ev,
+                struct actions *out)
+{
+    CHECK(ev->now_ms >= c->now_ms);
+    c->now_ms = ev->now_ms;
+    out->count = 0;
+
+    switch (ev->type) {
+    case COORD_TIMEOUT:
+        on_timeout(c, out);
+        break;
+    case COORD_START:
+        on_start(c, ev);
+        break;
+    case COORD_RECORD:
+        on_record(c, ev, out);
+        break;
+    case COORD_MESSAGE:
+        take_message(c, ev, out);
+        break;
+    case COORD_PEER_LOST: {
+        uint32_t worker = members_of_peer(&c->members, ev->peer_lost.peer);
+
+        if (worker != NO_WORKER) {
+            lose_worker(c, worker, "hung up", out);
+        }
+        break;
+    }
+    case COORD_STORED:
+        on_stored(c, ev, out);
+        break;
+    case COORD_LOADED:
+        on_loaded(c, ev, out);
+        break;
+    case COORD_REQUEST:
+        take_request(c, &ev->request, out);
+        break;
+    }
+    quit_if_quiet(c, out);
+    give_tokens(c, out);
+}
+
+uint64_t coord_deadline_ms(const struct coord *c)
+{
+    uint64_t deadline = members_deadline(&c->members, c->timeout_ms);
+
+    for (uint32_t s = 0; s < JOBS_MAX; s++) {
+        const struct job *job = &c->jobs[s];
+
+        if (job->phase == PHASE_FREE) {
+            continue;
+        }
+        if (job_can_decide(job)) {
+            return c->now_ms;
+        }
+        if (job->phase_deadline_ms < deadline) {
+            deadline = job->phase_deadline_ms;
+        }
+    }
+    for (uint32_t p = 0; p < PROBES_MAX; p++) {
+        if (c->probes[p].used && c->probes[p].deadline_ms < deadline) {
+            deadline = c->probes[p].deadline_ms;
+        }
+    }
+    return deadline;
+}

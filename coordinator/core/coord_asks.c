@@ -1,0 +1,440 @@
+/* coord_asks.c - what clients ask for. */
+#include "coordinator/core/coord_parts.h"
+
+#include "base/check.h"
+
+#include <string.h>
+
+/* The slot of the request's job: held, or brought in from its record. */
+static uint32_t slot_of(struct coord *c,
+                        const struct request *request,
+                        struct actions *out)
+{
+    uint32_t slot = coord_find(c, request->job);
+
+    if (slot != JOBS_MAX) {
+        return slot;
+    }
+    if (request->record == NULL) {
+        action_reply(out,
+                     request->id,
+                     STATUS_NOT_FOUND,
+                     request->job,
+                     "there is no such job");
+        return JOBS_MAX;
+    }
+    slot = slot_new(c, out);
+    if (slot == JOBS_MAX) {
+        action_reply(out,
+                     request->id,
+                     STATUS_BUSY,
+                     request->job,
+                     "this coordinator has its most jobs: wait for one to end");
+        return JOBS_MAX;
+    }
+
+    struct job *job = &c->jobs[slot];
+
+    job->record = *request->record;
+    job->next_version = job->record.last_version + 1;
+    job_move(job,
+             job->record.state >= JOB_FINISHED ? PHASE_ENDED : PHASE_PAUSED);
+    return slot;
+}
+
+static void refuse_state(const struct job *job,
+                         const struct request *request,
+                         const char *what,
+                         struct actions *out)
+{
+    char line[DETAIL_BYTES_MAX];
+    struct text text;
+
+    text_init(&text, line, sizeof(line));
+    text_add(&text, "j");
+    text_u64(&text, job->record.job);
+    text_add(&text, " is ");
+    text_add(&text, job_state_name(job_visible_state(job)));
+    text_add(&text, ": ");
+    text_add(&text, what);
+    action_reply(
+        out, request->id, STATUS_CONFLICT, job->record.job, line);
+}
+
+static void ask_launch(struct coord *c,
+                       const struct request *request,
+                       struct actions *out)
+{
+    uint32_t slot;
+    struct job *job;
+    struct action *action;
+
+    if (c->quitting) {
+        action_reply(out,
+                     request->id,
+                     STATUS_UNAVAILABLE,
+                     0,
+                     "this coordinator is shutting down");
+        return;
+    }
+    slot = slot_new(c, out);
+    if (slot == JOBS_MAX) {
+        action_reply(out,
+                     request->id,
+                     STATUS_BUSY,
+                     0,
+                     "this coordinator has its most jobs: wait for one to end");
+        return;
+    }
+    job = &c->jobs[slot];
+    job->record.job = ++c->last_job;
+    job->record.spec = *request->spec;
+    job->record.workers_wanted =
+        request->workers != 0 ? request->workers : request->spec->run.workers;
+    job->record.created_ms = c->now_ms + c->wall_offset_ms;
+    job->record.lines_count = 1;
+    job->next_version = 1;
+    job->resume_wanted = true;
+    job_move(job, PHASE_STORING);
+    job->record.state = JOB_QUEUED;
+    action = action_add(out, ACTION_STORE_JOB);
+    action->slot = slot;
+    action->token = token_new(c, TOKEN_LAUNCH, slot, 0, request->id);
+}
+
+static bool is_active(const struct job *job)
+{
+    return job->phase == PHASE_LOADING || job->phase == PHASE_WAITING ||
+           job->phase == PHASE_OPENING || job->phase == PHASE_PLACING ||
+           job->phase == PHASE_RUNNING;
+}
+
+/* pause, cancel, restore of a running job: at the next boundary that can be
+ * cut. In the other active phases nothing runs, so it is done at once. */
+static void ask_stop(struct coord *c,
+                     const struct request *request,
+                     enum job_want want,
+                     struct actions *out)
+{
+    uint32_t slot = slot_of(c, request, out);
+    struct job *job = &c->jobs[slot];
+
+    if (slot == JOBS_MAX) {
+        return;
+    }
+    if (job->want != WANT_NONE) {
+        refuse_state(job, request, "it is being stopped already", out);
+        return;
+    }
+    if (want == WANT_RESTORE &&
+        (job->phase == PHASE_PAUSED || job->phase == PHASE_ENDED)) {
+        job->resume_wanted = false;
+        begin_restore(c, slot, request->version, request->id, out);
+        return;
+    }
+    if (want == WANT_CANCEL && job->phase == PHASE_PAUSED) {
+        end_job(c, slot, JOB_CANCELLED, "cancelled by request", request->id,
+                out);
+        return;
+    }
+    if (!is_active(job)) {
+        refuse_state(job, request, "there is nothing to stop", out);
+        return;
+    }
+    job->want = want;
+    job->want_request = request->id;
+    job->want_version = request->version;
+    if (job->phase == PHASE_RUNNING) {
+        run_on(c, slot, out);
+    } else if (job->phase != PHASE_LOADING) {
+        carry_out_want(c, slot, out);
+    }
+}
+
+static void ask_resume(struct coord *c,
+                       const struct request *request,
+                       struct actions *out)
+{
+    uint32_t slot = slot_of(c, request, out);
+    struct job *job = &c->jobs[slot];
+
+    if (slot == JOBS_MAX) {
+        return;
+    }
+    if (job->phase != PHASE_PAUSED) {
+        refuse_state(job, request, "only a paused job can be resumed", out);
+        return;
+    }
+    action_reply(
+        out, request->id, STATUS_OK, job->record.job, "resuming");
+    set_reason(job, "");
+    load_head(c, slot, true, out);
+}
+
+static void ask_set(struct coord *c,
+                    const struct request *request,
+                    struct actions *out)
+{
+    uint32_t slot = slot_of(c, request, out);
+    struct job *job = &c->jobs[slot];
+    struct job_spec scratch;
+
+    if (slot == JOBS_MAX) {
+        return;
+    }
+    if (job->phase != PHASE_RUNNING || job->closing_decided) {
+        refuse_state(job, request, "only a running job can be set", out);
+        return;
+    }
+    scratch = job->record.spec;
+    if (job_apply_setting(&scratch, request->setting, request->value) !=
+        STATUS_OK) {
+        action_reply(out,
+                     request->id,
+                     STATUS_INVALID,
+                     job->record.job,
+                     "the value is out of range");
+        return;
+    }
+    if (job->settings_count == GRANT_SETTINGS_MAX) {
+        action_reply(out,
+                     request->id,
+                     STATUS_BUSY,
+                     job->record.job,
+                     "too many settings at once: try again in a moment");
+        return;
+    }
+    job->settings[job->settings_count] = (struct grant_setting){
+        .setting = request->setting, .value = request->value};
+    job->setting_requests[job->settings_count++] = request->id;
+}
+
+static void ask_evaluate(struct coord *c,
+                         const struct request *request,
+                         struct actions *out)
+{
+    uint32_t held = coord_find(c, request->job);
+    const struct job_record *record =
+        held != JOBS_MAX ? &c->jobs[held].record : request->record;
+    struct job_record copy;
+    uint32_t slot;
+    struct job *job;
+
+    if (record == NULL) {
+        action_reply(out,
+                     request->id,
+                     STATUS_NOT_FOUND,
+                     request->job,
+                     "there is no such job");
+        return;
+    }
+    copy = *record;
+    slot = slot_new(c, out);
+    if (slot == JOBS_MAX) {
+        action_reply(out,
+                     request->id,
+                     STATUS_BUSY,
+                     request->job,
+                     "this coordinator has its most jobs: wait for one to end");
+        return;
+    }
+    job = &c->jobs[slot];
+    job->kind = KIND_EVALUATE;
+    job->record = copy;
+    job->record.job = (1ull << SESSION_JOB_SHIFT) | request->id;
+    job->record.head = request->version;
+    job->evaluate_job = request->job;
+    job->evaluate_request = request->id;
+    load_head(c, slot, true, out);
+    job->phase_deadline_ms = c->now_ms + SESSION_DEADLINE_MS;
+}
+
+/* --- Probes --- */
+
+void ask_probes(struct coord *c, struct actions *out)
+{
+    for (uint32_t p = 0; p < PROBES_MAX; p++) {
+        struct probe *probe = &c->probes[p];
+
+        for (uint32_t w = 0;
+             w < WORKERS_MAX && probe->used && probe->worker == NO_WORKER;
+             w++) {
+            struct action *action;
+
+            if (!c->members.items[w].present) {
+                continue;
+            }
+            probe->worker = w;
+            action = action_add(out, ACTION_SEND);
+            action->send.peer = c->members.items[w].peer;
+            action->send.message.kind = WIRE_OPEN;
+            action->send.message.open = (struct wire_open){
+                .job = (1ull << SESSION_JOB_SHIFT) | probe->request,
+                .spec = &probe->spec};
+        }
+    }
+}
+
+void end_probe(struct coord *c,
+               struct probe *probe,
+               enum status status,
+               const char *text,
+               const struct data_shape *shape,
+               struct actions *out)
+{
+    if (probe->worker != NO_WORKER &&
+        c->members.items[probe->worker].present) {
+        struct action *drop = action_add(out, ACTION_SEND);
+
+        drop->send.peer = c->members.items[probe->worker].peer;
+        drop->send.message.kind = WIRE_DROP;
+        drop->send.message.drop = (struct wire_drop){
+            .job = (1ull << SESSION_JOB_SHIFT) | probe->request,
+            .term = UINT64_MAX};
+    }
+    action_reply(out, probe->request, status, 0, text);
+    out->items[out->count - 1].reply.shape = shape;
+    probe->used = false;
+}
+
+static void ask_probe(struct coord *c,
+                      const struct request *request,
+                      struct actions *out)
+{
+    for (uint32_t p = 0; p < PROBES_MAX; p++) {
+        struct probe *probe = &c->probes[p];
+
+        if (!probe->used) {
+            *probe = (struct probe){
+                .used = true,
+                .request = request->id,
+                .deadline_ms = c->now_ms + SESSION_DEADLINE_MS,
+                .worker = NO_WORKER,
+                .spec = *request->spec};
+            ask_probes(c, out);
+            return;
+        }
+    }
+    action_reply(out,
+                 request->id,
+                 STATUS_BUSY,
+                 0,
+                 "too many checks at once: try again in a moment");
+}
+
+/* --- Shutting down --- */
+
+static void ask_shutdown(struct coord *c,
+                         const struct request *request,
+                         struct actions *out)
+{
+    if (c->quitting) {
+        action_reply(out,
+                     request->id,
+                     STATUS_CONFLICT,
+                     0,
+                     "this coordinator is shutting down already");
+        return;
+    }
+    c->quitting = true;
+    c->quit_request = request->id;
+    for (uint32_t s = 0; s < JOBS_MAX; s++) {
+        struct job *job = &c->jobs[s];
+
+        if (job->phase == PHASE_RUNNING && job->kind == KIND_TRAIN &&
+            job->want == WANT_NONE) {
+            job->want = WANT_SHUTDOWN;
+            run_on(c, s, out);
+        } else if (job->phase == PHASE_FREE) {
+            continue;
+        } else if (job->kind == KIND_EVALUATE) {
+            job_send_drop(job, &c->members, out);
+            action_reply(out,
+                         job->evaluate_request,
+                         STATUS_UNAVAILABLE,
+                         job->evaluate_job,
+                         "this coordinator is shutting down");
+            slot_free(c, s, out);
+        }
+    }
+}
+
+static bool is_quiet(struct coord *c, uint32_t slot, struct actions *out)
+{
+    struct job *job = &c->jobs[slot];
+
+    if (job->phase == PHASE_LOADING || job->phase == PHASE_WAITING ||
+        job->phase == PHASE_OPENING || job->phase == PHASE_PLACING) {
+        /* Its record says that it runs: the next coordinator takes it up. */
+        job_send_drop(job, &c->members, out);
+        slot_free(c, slot, out);
+    }
+    return job->phase == PHASE_FREE || job->phase == PHASE_PAUSED ||
+           job->phase == PHASE_ENDED;
+}
+
+void quit_if_quiet(struct coord *c, struct actions *out)
+{
+    bool quiet = true;
+
+    if (!c->quitting || c->quit_said) {
+        return;
+    }
+    for (uint32_t s = 0; s < JOBS_MAX; s++) {
+        quiet = is_quiet(c, s, out) && quiet;
+    }
+    for (uint32_t t = 0; t < TOKENS_MAX; t++) {
+        quiet = quiet && c->tokens[t].id == 0;
+    }
+    if (!quiet) {
+        return;
+    }
+    for (uint32_t w = 0; w < WORKERS_MAX; w++) {
+        if (c->members.items[w].present) {
+            struct action *action = action_add(out, ACTION_SEND);
+
+            action->send.peer = c->members.items[w].peer;
+            action->send.message.kind = WIRE_QUIT;
+        }
+    }
+    if (c->quit_request != 0) {
+        action_reply(out, c->quit_request, STATUS_OK, 0, "shut down");
+    }
+    (void)action_add(out, ACTION_QUIT);
+    c->quit_said = true;
+}
+
+void take_request(struct coord *c,
+                  const struct request *request,
+                  struct actions *out)
+{
+    switch (request->kind) {
+    case REQUEST_LAUNCH:
+        ask_launch(c, request, out);
+        break;
+    case REQUEST_PAUSE:
+        ask_stop(c, request, WANT_PAUSE, out);
+        break;
+    case REQUEST_RESUME:
+        ask_resume(c, request, out);
+        break;
+    case REQUEST_CANCEL:
+        ask_stop(c, request, WANT_CANCEL, out);
+        break;
+    case REQUEST_SET:
+        ask_set(c, request, out);
+        break;
+    case REQUEST_RESTORE:
+        ask_stop(c, request, WANT_RESTORE, out);
+        break;
+    case REQUEST_EVALUATE:
+        ask_evaluate(c, request, out);
+        break;
+    case REQUEST_PROBE:
+        ask_probe(c, request, out);
+        break;
+    case REQUEST_SHUTDOWN:
+        ask_shutdown(c, request, out);
+        break;
+    }
+}

@@ -1,0 +1,468 @@
+/* coord_jobs.c - the life of a job in the coordinator. */
+#include "coordinator/core/coord_parts.h"
+
+#include "base/check.h"
+#include "coordinator/core/job_cuts.h"
+
+#include <string.h>
+
+void set_reason(struct job *job, const char *reason)
+{
+    struct text text;
+
+    text_init(&text, job->record.reason, sizeof(job->record.reason));
+    text_add(&text, reason);
+}
+
+static bool has_token(const struct coord *c, uint32_t slot)
+{
+    for (uint32_t t = 0; t < TOKENS_MAX; t++) {
+        if (c->tokens[t].id != 0 && c->tokens[t].slot == slot) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void forget(uint32_t slot, struct actions *out)
+{
+    struct action *action = action_add(out, ACTION_FORGET);
+
+    action->slot = slot;
+}
+
+void slot_free(struct coord *c, uint32_t slot, struct actions *out)
+{
+    struct job *job = &c->jobs[slot];
+
+    job_unplace(job, &c->members);
+    token_drop_slot(c, slot);
+    job_move(job, PHASE_FREE);
+    forget(slot, out);
+}
+
+uint32_t slot_new(struct coord *c, struct actions *out)
+{
+    uint32_t found = JOBS_MAX;
+
+    for (uint32_t s = 0; s < JOBS_MAX && found == JOBS_MAX; s++) {
+        if (c->jobs[s].phase == PHASE_FREE) {
+            found = s;
+        }
+    }
+    for (uint32_t s = 0; s < JOBS_MAX && found == JOBS_MAX; s++) {
+        enum job_phase phase = c->jobs[s].phase;
+
+        if ((phase == PHASE_ENDED || phase == PHASE_PAUSED) &&
+            !has_token(c, s)) {
+            forget(s, out);
+            found = s;
+        }
+    }
+    if (found != JOBS_MAX) {
+        struct job *job = &c->jobs[found];
+
+        memset(job, 0, sizeof(*job));
+        job->phase_deadline_ms = UINT64_MAX;
+        job->kind = KIND_TRAIN;
+    }
+    return found;
+}
+
+void store_state(struct coord *c,
+                 uint32_t slot,
+                 uint64_t request,
+                 struct actions *out)
+{
+    struct action *action = action_add(out, ACTION_STORE_JOB);
+    struct job *job = &c->jobs[slot];
+
+    job->record.state = job_visible_state(job);
+    action->slot = slot;
+    action->token = token_new(c, TOKEN_STATE, slot, 0, request);
+}
+
+/* --- Waiting and placing --- */
+
+static void tell_waiting(struct coord *c, struct job *job)
+{
+    struct text text;
+
+    text_init(&text, job->record.reason, sizeof(job->record.reason));
+    text_add(&text, "needs ");
+    text_u64(&text, job->record.workers_wanted);
+    text_add(&text, job->record.workers_wanted == 1 ? " idle worker, "
+                                                    : " idle workers, ");
+    text_u64(&text, members_idle(&c->members));
+    text_add(&text, " of ");
+    text_u64(&text, members_present(&c->members));
+    text_add(&text, " here are idle");
+}
+
+static void ask_open(struct coord *c, struct job *job, struct actions *out)
+{
+    struct action *action = action_add(out, ACTION_SEND);
+
+    job_move(job, PHASE_OPENING);
+    job->phase_deadline_ms = c->now_ms + PLACE_DEADLINE_MS;
+    action->send.peer = c->members.items[job->opener].peer;
+    action->send.message.kind = WIRE_OPEN;
+    action->send.message.open = (struct wire_open){
+        .job = job->record.job, .spec = &job->record.spec};
+}
+
+static void assign(struct coord *c, struct job *job, struct actions *out)
+{
+    if (job->origin == NULL) {
+        job_begin_fresh(job);
+    }
+    job_move(job, PHASE_PLACING);
+    job->phase_deadline_ms = c->now_ms + PLACE_DEADLINE_MS;
+    job->term = ++c->last_term;
+    job->ready = 0;
+    job_send_assign(job, c->life, &c->members, out);
+}
+
+/* The oldest job first; a later one may start where an earlier one still
+ * lacks workers. */
+void start_waiting(struct coord *c, struct actions *out)
+{
+    ask_probes(c, out);
+    for (;;) {
+        uint32_t oldest = JOBS_MAX;
+
+        for (uint32_t s = 0; s < JOBS_MAX; s++) {
+            struct job *job = &c->jobs[s];
+
+            if (job->phase != PHASE_WAITING || job->placed != 0 ||
+                c->quitting) {
+                continue;
+            }
+            if (!job_place(job, &c->members)) {
+                tell_waiting(c, job);
+                continue;
+            }
+            job_unplace(job, &c->members);
+            if (oldest == JOBS_MAX ||
+                job->record.job < c->jobs[oldest].record.job) {
+                oldest = s;
+            }
+        }
+        if (oldest == JOBS_MAX) {
+            return;
+        }
+
+        struct job *job = &c->jobs[oldest];
+        bool placed = job_place(job, &c->members);
+
+        CHECK(placed);
+        job->record.reason[0] = 0;
+        if (job->origin == NULL && job->memory == NULL) {
+            ask_open(c, job, out);
+        } else {
+            assign(c, job, out);
+        }
+    }
+}
+
+void load_head(struct coord *c, uint32_t slot, bool resume, struct actions *out)
+{
+    struct job *job = &c->jobs[slot];
+    struct action *action;
+
+    job->resume_wanted = resume;
+    job->phase_deadline_ms = UINT64_MAX;
+    if (job->kind == KIND_TRAIN && job->record.head == 0) {
+        /* Nothing was committed yet: from the beginning, to the same bits. */
+        job->origin = NULL;
+        if (job->phase == PHASE_FREE) {
+            job_move(job, PHASE_LOADING);
+        }
+        job_move(job, PHASE_WAITING);
+        start_waiting(c, out);
+        return;
+    }
+    job_move(job, PHASE_LOADING);
+    action = action_add(out, ACTION_LOAD);
+    action->slot = slot;
+    action->token = token_new(c, TOKEN_LOAD, slot, job->record.head, 0);
+    action->load.job = job->kind == KIND_EVALUATE ? job->evaluate_job
+                                                  : job->record.job;
+    action->load.version = job->record.head;
+}
+
+/* --- Losing ground --- */
+
+/* Requests that waited for this run and cannot be answered by it any more. */
+static void refuse_waiting(struct job *job, struct actions *out)
+{
+    for (uint32_t i = 0; i < job->settings_count; i++) {
+        action_reply(out,
+                     job->setting_requests[i],
+                     STATUS_CONFLICT,
+                     job->record.job,
+                     "the job stopped before the setting took effect");
+    }
+    job->settings_count = 0;
+    for (uint32_t g = 0; g < GRANTS_MAX; g++) {
+        for (uint32_t i = 0; i < GRANT_SETTINGS_MAX; i++) {
+            if (job->gate_requests[g][i] != 0) {
+                action_reply(out,
+                             job->gate_requests[g][i],
+                             STATUS_CONFLICT,
+                             job->record.job,
+                             "the job went back to its last version just "
+                             "now; look at it and set again");
+                job->gate_requests[g][i] = 0;
+            }
+        }
+    }
+}
+
+void roll_back(struct coord *c,
+               uint32_t slot,
+               const char *why,
+               struct actions *out)
+{
+    struct job *job = &c->jobs[slot];
+    struct text text;
+
+    if (job->phase != PHASE_RUNNING && job->phase != PHASE_PLACING &&
+        job->phase != PHASE_OPENING) {
+        return;
+    }
+    job_send_drop(job, &c->members, out);
+    job_update_record(job, &c->members);
+    job_unplace(job, &c->members);
+    refuse_waiting(job, out);
+    job_reset_run(job);
+    if (job->kind == KIND_EVALUATE) {
+        action_reply(out,
+                     job->evaluate_request,
+                     STATUS_UNAVAILABLE,
+                     job->evaluate_job,
+                     why);
+        slot_free(c, slot, out);
+        return;
+    }
+    text = action_event(out, slot, "fault", job->record.head);
+    text_add(&text, why);
+    text_add(&text, "; back to ");
+    if (job->record.head == 0) {
+        text_add(&text, "the start");
+    } else {
+        text_add(&text, "v");
+        text_u64(&text, job->record.head);
+    }
+    load_head(c, slot, true, out);
+}
+
+void lose_worker(struct coord *c,
+                 uint32_t worker,
+                 const char *why,
+                 struct actions *out)
+{
+    uint32_t peer = c->members.items[worker].peer;
+    char line[DETAIL_BYTES_MAX];
+    struct text text;
+
+    text_init(&text, line, sizeof(line));
+    text_add(&text, "worker ");
+    text_add(&text, c->members.items[worker].hello.name);
+    text_add(&text, " ");
+    text_add(&text, why);
+    members_leave(&c->members, worker);
+    for (uint32_t s = 0; s < JOBS_MAX; s++) {
+        struct job *job = &c->jobs[s];
+
+        if (job->phase != PHASE_FREE &&
+            (job->placed & (1ull << worker)) != 0) {
+            roll_back(c, s, line, out);
+        }
+    }
+    for (uint32_t p = 0; p < PROBES_MAX; p++) {
+        if (c->probes[p].used && c->probes[p].worker == worker) {
+            c->probes[p].worker = NO_WORKER; /* another one is asked */
+        }
+    }
+    struct action *action = action_add(out, ACTION_FORGET_PEER);
+
+    action->forget_peer.peer = peer;
+    start_waiting(c, out);
+}
+
+/* --- Stopping --- */
+
+static void leave_workers(struct coord *c, struct job *job, struct actions *out)
+{
+    job_send_drop(job, &c->members, out);
+    job_update_record(job, &c->members);
+    job_unplace(job, &c->members);
+    refuse_waiting(job, out);
+    job_reset_run(job);
+    job->phase_deadline_ms = UINT64_MAX;
+}
+
+void end_job(struct coord *c,
+             uint32_t slot,
+             enum job_state state,
+             const char *reason,
+             uint64_t request,
+             struct actions *out)
+{
+    struct job *job = &c->jobs[slot];
+
+    leave_workers(c, job, out);
+    job_move(job, PHASE_ENDED);
+    job->record.state = state;
+    job->record.ended_ms = c->now_ms + c->wall_offset_ms;
+    set_reason(job, reason);
+    store_state(c, slot, request, out);
+    start_waiting(c, out);
+}
+
+void pause_job(struct coord *c,
+               uint32_t slot,
+               const char *reason,
+               uint64_t request,
+               struct actions *out)
+{
+    struct job *job = &c->jobs[slot];
+
+    leave_workers(c, job, out);
+    job_move(job, PHASE_PAUSED);
+    set_reason(job, reason);
+    store_state(c, slot, request, out);
+    start_waiting(c, out);
+}
+
+void begin_restore(struct coord *c,
+                   uint32_t slot,
+                   uint64_t version,
+                   uint64_t request,
+                   struct actions *out)
+{
+    struct job *job = &c->jobs[slot];
+    struct action *action;
+
+    if (job->record.lines_count == LINES_MAX) {
+        action_reply(out,
+                     request,
+                     STATUS_BUSY,
+                     job->record.job,
+                     "the job has its most lines: fork it instead");
+        return;
+    }
+    job_move(job, PHASE_RESTORING);
+    action = action_add(out, ACTION_STORE_RESTORE);
+    action->slot = slot;
+    action->token = token_new(c, TOKEN_RESTORE, slot, version, request);
+    action->restore.job = job->record.job;
+    action->restore.from = version;
+    action->restore.number = job->record.last_version + 1;
+    action->restore.head = job->record.head;
+    action->restore.line = job->record.lines_count;
+}
+
+void carry_out_want(struct coord *c, uint32_t slot, struct actions *out)
+{
+    struct job *job = &c->jobs[slot];
+    enum job_want want = job->want;
+    uint64_t request = job->want_request;
+
+    job->want = WANT_NONE;
+    job->want_request = 0;
+    switch (want) {
+    case WANT_NONE:
+        break;
+    case WANT_PAUSE:
+        pause_job(c, slot, "paused by request", request, out);
+        break;
+    case WANT_CANCEL:
+        end_job(
+            c, slot, JOB_CANCELLED, "cancelled by request", request, out);
+        break;
+    case WANT_RESTORE:
+        leave_workers(c, job, out);
+        job->resume_wanted = true;
+        begin_restore(c, slot, job->want_version, request, out);
+        break;
+    case WANT_SHUTDOWN: {
+        struct action *action;
+
+        /* The record goes on saying that the job runs: the next coordinator
+         * takes it up. */
+        leave_workers(c, job, out);
+        action = action_add(out, ACTION_STORE_JOB);
+        action->slot = slot;
+        slot_free(c, slot, out);
+        break;
+    }
+    }
+}
+
+/* A want that no boundary could serve since the job has ended. */
+static void want_after_end(struct coord *c, uint32_t slot, struct actions *out)
+{
+    struct job *job = &c->jobs[slot];
+    enum job_want want = job->want;
+    uint64_t request = job->want_request;
+
+    job->want = WANT_NONE;
+    job->want_request = 0;
+    if (want == WANT_PAUSE || want == WANT_CANCEL) {
+        action_reply(out,
+                     request,
+                     STATUS_CONFLICT,
+                     job->record.job,
+                     "the job finished before it could be stopped");
+    }
+    if (want == WANT_RESTORE) {
+        job->resume_wanted = false;
+        begin_restore(c, slot, job->want_version, request, out);
+    }
+}
+
+static void finish_evaluation(struct coord *c,
+                              uint32_t slot,
+                              struct actions *out)
+{
+    struct job *job = &c->jobs[slot];
+
+    action_reply(
+        out, job->evaluate_request, STATUS_OK, job->evaluate_job, "evaluated");
+    job_send_drop(job, &c->members, out);
+    slot_free(c, slot, out);
+    start_waiting(c, out);
+}
+
+static void tell_progress(struct coord *c, uint32_t slot, struct actions *out)
+{
+    struct job *job = &c->jobs[slot];
+
+    if (job->kind == KIND_TRAIN && c->now_ms >= job->event_ms + PROGRESS_MS) {
+        job->event_ms = c->now_ms;
+        job_update_record(job, &c->members);
+        (void)action_event(out, slot, "progress", 0);
+    }
+}
+
+void run_on(struct coord *c, uint32_t slot, struct actions *out)
+{
+    struct job *job = &c->jobs[slot];
+
+    if (job->phase != PHASE_RUNNING) {
+        return;
+    }
+    tell_progress(c, slot, out);
+    job_advance(job, slot, &c->members, out);
+    if (!job_is_done(job)) {
+        return;
+    }
+    if (job->kind == KIND_EVALUATE) {
+        finish_evaluation(c, slot, out);
+        return;
+    }
+    end_job(c, slot, JOB_FINISHED, "", 0, out);
+    want_after_end(c, slot, out);
+}

@@ -1,0 +1,101 @@
+/* coord_parts.h - what the files of the coordinator's core share.
+ *
+ * coord.c       the step: dispatch, deadlines, tokens
+ * coord_jobs.c  the life of a job: waiting, placing, stopping, ending
+ * coord_mail.c  messages from workers
+ * coord_asks.c  requests from clients */
+#ifndef COORDINATOR_CORE_COORD_PARTS_H
+#define COORDINATOR_CORE_COORD_PARTS_H
+
+#include "coordinator/core/action.h"
+#include "coordinator/core/coord.h"
+
+enum {
+    /* Opening 47 MB of gzip takes a second; a cold disk and 20 such. */
+    PLACE_DEADLINE_MS = 60000,
+    /* A worker that was started together with the request has joined by then;
+     * one more time for its restart. */
+    SESSION_DEADLINE_MS = 30000,
+    PROGRESS_MS = 200 /* between two progress events: what an eye follows */
+};
+
+/* Tokens. A full table is a CHECK: each slot has a bounded number of them. */
+uint64_t token_new(struct coord *c,
+                   enum token_kind kind,
+                   uint32_t slot,
+                   uint64_t detail,
+                   uint64_t request);
+void token_drop_slot(struct coord *c, uint32_t slot);
+
+/* A free slot, or one whose job is at rest (its state is in the store), or
+ * JOBS_MAX. */
+uint32_t slot_new(struct coord *c, struct actions *out);
+void slot_free(struct coord *c, uint32_t slot, struct actions *out);
+
+/* Stores the record and, when it is on the disk, tells the state and answers
+ * request (0: none). */
+void store_state(struct coord *c,
+                 uint32_t slot,
+                 uint64_t request,
+                 struct actions *out);
+
+/* Places what can be placed. */
+void start_waiting(struct coord *c, struct actions *out);
+
+/* The head is loaded and, if `resume`, run. */
+void load_head(struct coord *c, uint32_t slot, bool resume,
+               struct actions *out);
+
+/* A worker is gone: every job on it goes back to its head. */
+void lose_worker(struct coord *c,
+                 uint32_t worker,
+                 const char *why,
+                 struct actions *out);
+void roll_back(struct coord *c,
+               uint32_t slot,
+               const char *why,
+               struct actions *out);
+
+/* Ends a job in state with a reason; failed and cancelled ones too. */
+void end_job(struct coord *c,
+             uint32_t slot,
+             enum job_state state,
+             const char *reason,
+             uint64_t request,
+             struct actions *out);
+void pause_job(struct coord *c,
+               uint32_t slot,
+               const char *reason,
+               uint64_t request,
+               struct actions *out);
+
+/* The boundary that a want asked for is committed: do it. */
+void carry_out_want(struct coord *c, uint32_t slot, struct actions *out);
+void begin_restore(struct coord *c,
+                   uint32_t slot,
+                   uint64_t version,
+                   uint64_t request,
+                   struct actions *out);
+
+/* After a report, a commit or READY: decide, send, finish. */
+void run_on(struct coord *c, uint32_t slot, struct actions *out);
+
+void set_reason(struct job *job, const char *reason);
+
+void take_message(struct coord *c,
+                  const struct coord_event *ev,
+                  struct actions *out);
+void take_request(struct coord *c,
+                  const struct request *request,
+                  struct actions *out);
+void end_probe(struct coord *c,
+               struct probe *probe,
+               enum status status,
+               const char *text,
+               const struct data_shape *shape,
+               struct actions *out);
+void ask_probes(struct coord *c, struct actions *out);
+/* When nothing runs any more after a shutdown: say goodbye. */
+void quit_if_quiet(struct coord *c, struct actions *out);
+
+#endif /* COORDINATOR_CORE_COORD_PARTS_H */

@@ -1,0 +1,161 @@
+/* test_crash.c - kill -9 in a loop of commits, again and again. */
+#include "storage/store.h"
+
+#include "tests/unit/storage/fixture.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+enum { KILLS = 20, RECORDS = 5 };
+
+/* One commit i: a chunk ahead, then, in one batch, a version that names it,
+ * journal records, a stat and the head. */
+static enum status commit(struct store *store, uint64_t i)
+{
+    struct chunk chunk = make_chunk((uint32_t)i, 20000);
+    struct batch *batch = NULL;
+    enum status status = store_put_chunks(store, &chunk, 1);
+
+    if (status == STATUS_OK) {
+        status = batch_open(&batch);
+    }
+    for (int r = 0; r < RECORDS && status == STATUS_OK; r++) {
+        status = batch_append(batch, LOG_JOURNAL, 1, &i, sizeof(i));
+    }
+    if (status == STATUS_OK) {
+        status = batch_put_version(batch, 1, i, &chunk.hash, HASH_BYTES, &i,
+                                   sizeof(i), &chunk.hash, 1);
+    }
+    if (status == STATUS_OK) {
+        status = batch_set_ref(batch, 1, "head", i, i, "loop");
+    }
+    if (status == STATUS_OK) {
+        status = batch_put_stat(batch, 1, i, &i, sizeof(i));
+    }
+    if (status == STATUS_OK) {
+        status = store_apply(store, batch);
+    }
+    batch_close(batch);
+    return status;
+}
+
+/* Commits until it is killed; tells each commit that was acknowledged. */
+static void commit_for_ever(struct fixture *f, int told)
+{
+    uint64_t i = 0;
+    enum status status = fixture_open_as(f, TINY_MAP_BYTES, NULL);
+
+    if (status == STATUS_OK) {
+        status = store_last_version(f->store, 1, &i);
+    }
+    while (status == STATUS_OK) {
+        i++;
+        status = commit(f->store, i);
+        if (status == STATUS_OK && write(told, &i, sizeof(i)) < 0) {
+            status = STATUS_IO;
+        }
+    }
+    _exit(1);
+}
+
+/* Lets the child acknowledge so many commits, kills it wherever it is then,
+ * and returns the newest that it has acknowledged. */
+static uint64_t run_and_kill(struct fixture *f, int commits)
+{
+    uint64_t acknowledged = 0;
+    uint64_t i = 0;
+    int told[2];
+    int status = 0;
+    pid_t child = -1;
+
+    assert_int_equal(pipe(told), 0);
+    child = fork();
+    if (child == 0) {
+        close(told[0]);
+        commit_for_ever(f, told[1]);
+    }
+    close(told[1]);
+    for (int n = 0; n < commits; n++) {
+        assert_int_equal(read(told[0], &i, sizeof(i)), sizeof(i));
+    }
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    do {
+        acknowledged = i;
+    } while (read(told[0], &i, sizeof(i)) == sizeof(i));
+    close(told[0]);
+    return acknowledged;
+}
+
+struct journal {
+    uint64_t count;
+    bool ordered; /* record n belongs to commit (n - 1) / RECORDS + 1 */
+};
+
+static bool look(void *owner, uint64_t number, const void *bytes, size_t size)
+{
+    struct journal *journal = owner;
+    uint64_t commit_number = 0;
+
+    if (size == sizeof(commit_number)) {
+        memcpy(&commit_number, bytes, size);
+    }
+    journal->count++;
+    journal->ordered = journal->ordered && number == journal->count &&
+                       commit_number == (number - 1) / RECORDS + 1;
+    return true;
+}
+
+static void assert_whole(struct fixture *f, uint64_t acknowledged)
+{
+    static unsigned char out[CHUNK_BYTES_MAX];
+    struct journal journal = {.ordered = true};
+    unsigned char *manifest = NULL;
+    uint64_t last = 0;
+    uint64_t head = 0;
+    size_t size = 0;
+    struct hash hash;
+
+    assert_int_equal(store_last_version(f->store, 1, &last), STATUS_OK);
+    assert_true(last >= acknowledged);
+    assert_true(last <= acknowledged + 1); /* one may have been on its way */
+    assert_int_equal(store_get_ref(f->store, 1, "head", &head), STATUS_OK);
+    assert_int_equal(head, last);
+    assert_int_equal(
+        store_scan_log(f->store, LOG_JOURNAL, 1, 1, look, &journal), STATUS_OK);
+    assert_int_equal(journal.count, last * RECORDS);
+    assert_true(journal.ordered);
+    for (uint64_t i = 1; i <= last; i++) {
+        assert_int_equal(store_get_version(f->store, 1, i, &manifest, &size),
+                         STATUS_OK);
+        assert_int_equal(size, HASH_BYTES);
+        memcpy(hash.b, manifest, HASH_BYTES);
+        mem_free(manifest);
+        assert_int_equal(store_get_chunk(f->store, &hash, out, &size),
+                         STATUS_OK);
+    }
+}
+
+static void test_crash__every_commit_is_whole_or_not_there(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int n = 0; n < KILLS; n++) {
+        uint64_t acknowledged = run_and_kill(f, 1 + n * 7 % 20);
+
+        fixture_open(f);
+        assert_whole(f, acknowledged);
+        fixture_close(f);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(
+            test_crash__every_commit_is_whole_or_not_there, fixture_setup,
+            fixture_teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

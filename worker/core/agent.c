@@ -1,0 +1,444 @@
+#include "worker/core/agent.h"
+
+#include "base/check.h"
+
+/* Moves */
+
+static const unsigned agent_moves[] = {
+    [AGENT_JOINING] = 1u << AGENT_JOINED | 1u << AGENT_ENDED,
+    [AGENT_JOINED] = 1u << AGENT_JOINING | 1u << AGENT_ENDED,
+    [AGENT_ENDED] = 0,
+};
+
+struct session_row {
+    const char *name;
+    unsigned next; /* bits of the states that may follow */
+};
+
+enum { END = 1u << SESSION_FAILED | 1u << SESSION_CLOSING };
+
+static const struct session_row session_rows[SESSION_STATES_COUNT] = {
+    [SESSION_FREE] = {"free", 1u << SESSION_OPENING},
+    [SESSION_OPENING] = {"opening", 1u << SESSION_LOADING | END},
+    [SESSION_LOADING] = {"loading", 1u << SESSION_READY | END},
+    [SESSION_READY] = {"ready", 1u << SESSION_RUNNING | END},
+    [SESSION_RUNNING] = {"running", END},
+    [SESSION_FAILED] = {"failed", 1u << SESSION_CLOSING},
+    [SESSION_CLOSING] = {"closing", 1u << SESSION_FREE},
+};
+
+const char *session_state_name(enum session_state state)
+{
+    CHECK(state < SESSION_STATES_COUNT);
+    return session_rows[state].name;
+}
+
+static void move(struct agent *agent, enum agent_state next)
+{
+    CHECK((agent_moves[agent->state] >> next & 1) != 0);
+    agent->state = next;
+}
+
+static void move_session(struct agent_session *session, enum session_state next)
+{
+    CHECK((session_rows[session->state].next >> next & 1) != 0);
+    session->state = next;
+}
+
+/* Actions */
+
+static struct agent_action *act(struct agent_actions *out,
+                                enum agent_action_type type)
+{
+    struct agent_action *action = &out->items[out->count];
+
+    CHECK(out->count < AGENT_ACTIONS_MAX);
+    out->count++;
+    *action = (struct agent_action){.type = type};
+    return action;
+}
+
+static void refuse(struct agent_actions *out,
+                   enum status status,
+                   const char *reason)
+{
+    struct agent_action *action = act(out, AGENT_ACT_REFUSED);
+
+    action->status = status;
+    action->reason = reason;
+}
+
+static struct agent_action *act_on(struct agent *agent,
+                                   uint32_t slot,
+                                   enum agent_action_type type,
+                                   struct agent_actions *out)
+{
+    struct agent_action *action = act(out, type);
+
+    action->slot = slot;
+    action->job = agent->sessions[slot].job;
+    action->term = agent->sessions[slot].term;
+    return action;
+}
+
+static void close_session(struct agent *agent,
+                          uint32_t slot,
+                          struct agent_actions *out)
+{
+    move_session(&agent->sessions[slot], SESSION_CLOSING);
+    act_on(agent, slot, AGENT_ACT_CLOSE, out);
+}
+
+static bool is_open(const struct agent_session *session)
+{
+    return session->state != SESSION_FREE && session->state != SESSION_CLOSING;
+}
+
+static void end(struct agent *agent,
+                enum status status,
+                const char *reason,
+                struct agent_actions *out)
+{
+    struct agent_action *action = NULL;
+
+    move(agent, AGENT_ENDED);
+    action = act(out, AGENT_ACT_QUIT);
+    action->status = status;
+    action->reason = reason;
+}
+
+/* Joining */
+
+static void say_hello(struct agent *agent, struct agent_actions *out)
+{
+    act(out, AGENT_ACT_HELLO);
+    agent->hello_ms = agent->now_ms + agent->hello_wait_ms;
+    agent->hello_wait_ms *= 2;
+    if (agent->hello_wait_ms > AGENT_HELLO_MAX_MS) {
+        agent->hello_wait_ms = AGENT_HELLO_MAX_MS;
+    }
+}
+
+static void rejoin(struct agent *agent, struct agent_actions *out)
+{
+    if (agent->state == AGENT_JOINED) {
+        move(agent, AGENT_JOINING);
+    }
+    agent->hello_wait_ms = AGENT_HELLO_MS;
+    say_hello(agent, out);
+}
+
+static void on_welcome(struct agent *agent,
+                       const struct wire_welcome *welcome,
+                       struct agent_actions *out)
+{
+    if (welcome->life < agent->life) {
+        refuse(out, STATUS_STALE, "welcome of an older life");
+        return;
+    }
+    for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
+        /* Frames bear the worker's id: under another one none would fit. */
+        if (agent->life != 0 && welcome->worker != agent->worker &&
+            is_open(&agent->sessions[i])) {
+            close_session(agent, i, out);
+        }
+    }
+    if (agent->state == AGENT_JOINING) {
+        move(agent, AGENT_JOINED);
+    }
+    agent->life = welcome->life;
+    agent->worker = welcome->worker;
+    agent->heartbeat_ms = welcome->heartbeat_ms;
+    agent->timeout_ms = welcome->timeout_ms;
+    agent->hello_wait_ms = AGENT_HELLO_MS;
+    agent->beat_ms = agent->now_ms;
+    act(out, AGENT_ACT_CHUNKS);
+}
+
+/* BUSY and UNAVAILABLE pass: the name's last holder may not be given up yet,
+ * or the coordinator is just ending. */
+static void on_refuse(struct agent *agent,
+                      const struct wire_refuse *message,
+                      struct agent_actions *out)
+{
+    if (message->status == STATUS_BUSY ||
+        message->status == STATUS_UNAVAILABLE) {
+        refuse(out, (enum status)message->status, "not now, trying again");
+        return;
+    }
+    end(agent, STATUS_REFUSED, message->text, out);
+}
+
+static void on_heartbeat(struct agent *agent,
+                         const struct wire_heartbeat *message,
+                         struct agent_actions *out)
+{
+    if (message->life < agent->life) {
+        refuse(out, STATUS_STALE, "heartbeat of an older life");
+    } else if (message->life > agent->life && agent->state == AGENT_JOINED) {
+        rejoin(agent, out); /* it does not know us */
+    }
+}
+
+/* Sessions */
+
+static uint32_t find_session(const struct agent *agent, uint64_t job)
+{
+    for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
+        if (is_open(&agent->sessions[i]) && agent->sessions[i].job == job) {
+            return i;
+        }
+    }
+    return SESSIONS_MAX;
+}
+
+static uint32_t find_free(const struct agent *agent)
+{
+    uint32_t slot = 0;
+
+    while (slot < SESSIONS_MAX && agent->sessions[slot].state != SESSION_FREE) {
+        slot++;
+    }
+    return slot;
+}
+
+static void on_assign(struct agent *agent,
+                      const struct wire_assign *assign,
+                      struct agent_actions *out)
+{
+    uint32_t old = find_session(agent, assign->job);
+    uint32_t slot = find_free(agent);
+    struct agent_action *action = NULL;
+
+    if (assign->life != agent->life) {
+        refuse(out, STATUS_STALE, "assignment of another life");
+        return;
+    }
+    if (old < SESSIONS_MAX && agent->sessions[old].term >= assign->term) {
+        refuse(out, STATUS_STALE, "assignment of an older term");
+        return;
+    }
+    if (old < SESSIONS_MAX) {
+        close_session(agent, old, out);
+    }
+    if (slot == SESSIONS_MAX) {
+        action = act(out, AGENT_ACT_READY);
+        action->job = assign->job;
+        action->term = assign->term;
+        action->status = STATUS_BUSY;
+        return;
+    }
+    agent->sessions[slot].job = assign->job;
+    agent->sessions[slot].term = assign->term;
+    move_session(&agent->sessions[slot], SESSION_OPENING);
+    act_on(agent, slot, AGENT_ACT_OPEN, out);
+}
+
+/* A grant or release for a session that has said READY. */
+static void pass_on(struct agent *agent,
+                    uint64_t job,
+                    uint64_t term,
+                    enum agent_action_type type,
+                    struct agent_actions *out)
+{
+    uint32_t slot = find_session(agent, job);
+    struct agent_session *session = NULL;
+
+    if (slot == SESSIONS_MAX || agent->sessions[slot].term != term) {
+        refuse(out, STATUS_STALE, "no session of this job and term");
+        return;
+    }
+    session = &agent->sessions[slot];
+    if (session->state == SESSION_READY) {
+        move_session(session, SESSION_RUNNING);
+    }
+    if (session->state != SESSION_RUNNING) {
+        refuse(out, STATUS_CONFLICT, "session is not ready");
+        return;
+    }
+    act_on(agent, slot, type, out);
+}
+
+static void on_drop(struct agent *agent,
+                    const struct wire_drop *drop,
+                    struct agent_actions *out)
+{
+    uint32_t slot = find_session(agent, drop->job);
+
+    if (slot == SESSIONS_MAX || agent->sessions[slot].term > drop->term) {
+        refuse(out, STATUS_STALE, "no session of this job and term");
+        return;
+    }
+    close_session(agent, slot, out);
+}
+
+static void on_message(struct agent *agent,
+                       const struct wire *message,
+                       struct agent_actions *out)
+{
+    if (agent->life == 0 && message->kind != WIRE_WELCOME &&
+        message->kind != WIRE_REFUSE && message->kind != WIRE_QUIT) {
+        refuse(out, STATUS_CONFLICT, "not welcomed yet");
+        return;
+    }
+    agent->heard_ms = agent->now_ms;
+    switch (message->kind) {
+    case WIRE_WELCOME:
+        on_welcome(agent, &message->welcome, out);
+        return;
+    case WIRE_REFUSE:
+        on_refuse(agent, &message->refuse, out);
+        return;
+    case WIRE_HEARTBEAT:
+        on_heartbeat(agent, &message->heartbeat, out);
+        return;
+    case WIRE_OPEN:
+        act(out, AGENT_ACT_PROBE);
+        return;
+    case WIRE_ASSIGN:
+        on_assign(agent, &message->assign, out);
+        return;
+    case WIRE_GRANT:
+        pass_on(agent, message->grant.job, message->grant.grant->term,
+                AGENT_ACT_GRANT, out);
+        return;
+    case WIRE_RELEASE:
+        pass_on(agent, message->release.job, message->release.term,
+                AGENT_ACT_RELEASE, out);
+        return;
+    case WIRE_DROP:
+        on_drop(agent, &message->drop, out);
+        return;
+    case WIRE_QUIT:
+        end(agent, STATUS_OK, "", out);
+        return;
+    case WIRE_HELLO:
+    case WIRE_OPENED:
+    case WIRE_READY:
+    case WIRE_REPORT:
+    case WIRE_SHARD_CUT:
+    case WIRE_FAULT:
+    case WIRE_GOODBYE:
+        break;
+    }
+    refuse(out, STATUS_INVALID, "not a message for a worker");
+}
+
+/* A session that could not be opened or loaded says so in its READY. */
+static void on_progress(struct agent *agent,
+                        const struct agent_event *event,
+                        struct agent_actions *out)
+{
+    struct agent_session *session = &agent->sessions[event->slot];
+    bool opened = event->type == AGENT_OPENED;
+
+    if (session->state == SESSION_CLOSING) {
+        return; /* dropped meanwhile */
+    }
+    CHECK(session->state == (opened ? SESSION_OPENING : SESSION_LOADING));
+    if (event->status == STATUS_OK && opened) {
+        move_session(session, SESSION_LOADING);
+        act_on(agent, event->slot, AGENT_ACT_LOAD, out);
+        return;
+    }
+    move_session(session,
+                 event->status == STATUS_OK ? SESSION_READY : SESSION_FAILED);
+    act_on(agent, event->slot, AGENT_ACT_READY, out)->status = event->status;
+}
+
+static void on_faulted(struct agent *agent,
+                       const struct agent_event *event,
+                       struct agent_actions *out)
+{
+    struct agent_session *session = &agent->sessions[event->slot];
+
+    if (session->state == SESSION_CLOSING || session->state == SESSION_FAILED) {
+        return;
+    }
+    CHECK(session->state != SESSION_FREE);
+    move_session(session, SESSION_FAILED);
+    act_on(agent, event->slot, AGENT_ACT_FAULT, out);
+}
+
+/* Time */
+
+static void on_tick(struct agent *agent, struct agent_actions *out)
+{
+    if (agent->state == AGENT_JOINING && agent->now_ms >= agent->hello_ms) {
+        say_hello(agent, out);
+        return;
+    }
+    if (agent->state != AGENT_JOINED) {
+        return;
+    }
+    if (agent->now_ms >= agent->heard_ms + agent->timeout_ms) {
+        rejoin(agent, out);
+        return;
+    }
+    if (agent->now_ms >= agent->beat_ms) {
+        act(out, AGENT_ACT_HEARTBEAT);
+        /* Half the time allowed: one late turn is not yet silence. */
+        agent->beat_ms = agent->now_ms + (agent->heartbeat_ms + 1) / 2;
+    }
+}
+
+void agent_init(struct agent *agent)
+{
+    *agent = (struct agent){.state = AGENT_JOINING,
+                            .hello_ms = UINT64_MAX,
+                            .hello_wait_ms = AGENT_HELLO_MS};
+}
+
+void agent_step(struct agent *agent,
+                const struct agent_event *event,
+                struct agent_actions *out)
+{
+    CHECK(event->now_ms >= agent->now_ms);
+    CHECK(event->slot < SESSIONS_MAX);
+    agent->now_ms = event->now_ms;
+    out->count = 0;
+    if (event->type == AGENT_CLOSED) {
+        move_session(&agent->sessions[event->slot], SESSION_FREE);
+        return;
+    }
+    if (agent->state == AGENT_ENDED) {
+        return;
+    }
+    switch (event->type) {
+    case AGENT_START:
+        say_hello(agent, out);
+        break;
+    case AGENT_TICK:
+        break;
+    case AGENT_MESSAGE:
+        on_message(agent, event->message, out);
+        break;
+    case AGENT_OPENED:
+    case AGENT_LOADED:
+        on_progress(agent, event, out);
+        break;
+    case AGENT_FAULTED:
+        on_faulted(agent, event, out);
+        break;
+    case AGENT_LEAVE:
+        act(out, AGENT_ACT_GOODBYE);
+        end(agent, STATUS_OK, "", out);
+        break;
+    case AGENT_CLOSED:
+        break;
+    }
+    on_tick(agent, out); /* whatever came may also have been late */
+}
+
+uint64_t agent_deadline_ms(const struct agent *agent)
+{
+    uint64_t silence = agent->heard_ms + agent->timeout_ms;
+
+    if (agent->state == AGENT_JOINING) {
+        return agent->hello_ms;
+    }
+    if (agent->state == AGENT_ENDED) {
+        return UINT64_MAX;
+    }
+    return silence < agent->beat_ms ? silence : agent->beat_ms;
+}

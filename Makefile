@@ -70,6 +70,8 @@ $(B)/cajal.protoset: $(PROTOS)
 
 $(B)/gen/%.o: $(B)/gen/%.c $(GENH)
 	$(CC) -std=c11 $(OPT) $(SANFLAGS) -I$(B)/gen -c -o $@ $<
+# Vector loops in the arithmetic. None of these flags changes a bit.
+$(B)/obj/worker/model/%.o: OPT += -O3 -fno-math-errno -fno-trapping-math
 $(B)/obj/%.o: %.c | $(GENH)
 	@mkdir -p $(@D)
 	$(CC) $(WARN) $(CFLAGS_ALL) -c -o $@ $<

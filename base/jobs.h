@@ -38,7 +38,8 @@ unsigned jobs_pending(const struct jobs *jobs); /* submitted, not yet done */
 /* A thread that is not part of a pool: the pump of the gRPC completion queue.
  * It runs fn(owner) and ends when fn returns; thread_join waits for that. */
 struct thread;
-enum status thread_open(void (*fn)(void *owner), void *owner,
+enum status thread_open(void (*fn)(void *owner),
+                        void *owner,
                         struct thread **out) MUST_CHECK;
 void thread_join(struct thread *thread); /* waits and frees; accepts NULL */
 

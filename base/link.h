@@ -33,10 +33,10 @@ enum link_kind {
 
 struct link_options {
     enum link_kind kind;
-    size_t part_bytes_max; /* larger parts from a peer drop its connection */
-    int queue_max;         /* messages each way; 0: no limit (bounded by the
-                              protocol above) */
-    int linger_ms;         /* how long close tries to deliver */
+    size_t part_bytes_max;  /* larger parts from a peer drop its connection */
+    int queue_max;          /* messages each way; 0: no limit (bounded by the
+                               protocol above) */
+    int linger_ms;          /* how long close tries to deliver */
     const char *routing_id; /* dealer: what the router sees; NULL: chosen */
     int heartbeat_ms;       /* ZMTP heartbeat; 0: off */
 };
@@ -61,8 +61,9 @@ const char *link_endpoint(const struct link *link);
 
 /* Sends all parts as one message. Takes the parts on success; on failure they
  * stay the caller's. UNAVAILABLE: router does not know the peer. */
-enum status link_send(struct link *link, struct frame *parts, size_t count)
-    MUST_CHECK;
+enum status link_send(struct link *link,
+                      struct frame *parts,
+                      size_t count) MUST_CHECK;
 
 /* Receives one whole message into parts (uninitialised before). BUSY: nothing
  * there. INVALID: more than max parts; the message has been thrown away. The
@@ -76,8 +77,9 @@ enum status link_receive(struct link *link,
 void *link_socket(struct link *link);
 
 enum status frame_init_size(struct frame *frame, size_t size) MUST_CHECK;
-enum status
-frame_init_copy(struct frame *frame, const void *bytes, size_t size) MUST_CHECK;
+enum status frame_init_copy(struct frame *frame,
+                            const void *bytes,
+                            size_t size) MUST_CHECK;
 void frame_init_empty(struct frame *frame);
 /* A further reference to source's bytes; the bytes must not change any more. */
 void frame_share(struct frame *frame, struct frame *source);

@@ -23,9 +23,10 @@ void loop_close(struct loop *loop); /* accepts NULL */
 /* Called while the link can be read, level-triggered: the loop repeats the
  * call until the callback stops finding messages (it should read a bounded
  * number per call, so that others get their turn). */
-enum status
-loop_add_link(struct loop *loop, struct link *link, loop_fn *fn, void *owner)
-    MUST_CHECK;
+enum status loop_add_link(struct loop *loop,
+                          struct link *link,
+                          loop_fn *fn,
+                          void *owner) MUST_CHECK;
 void loop_remove_link(struct loop *loop, struct link *link);
 
 enum status loop_add_fd(struct loop *loop, int fd, loop_fn *fn, void *owner)
@@ -47,8 +48,9 @@ enum status loop_post(struct loop *loop, loop_fn *fn, void *owner) MUST_CHECK;
 
 /* Blocks SIGINT, SIGTERM, SIGHUP and SIGCHLD for the process (call before any
  * thread starts) and hands them to fn. SIGPIPE is ignored. */
-enum status
-loop_add_signals(struct loop *loop, loop_signal_fn *fn, void *owner) MUST_CHECK;
+enum status loop_add_signals(struct loop *loop,
+                             loop_signal_fn *fn,
+                             void *owner) MUST_CHECK;
 
 /* Turns until loop_stop. One turn: posted calls, due timers, poll, ready
  * links and descriptors. */

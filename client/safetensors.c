@@ -251,8 +251,8 @@ static enum status sync_directory(const char *path)
 {
     char directory[PATH_BYTES_MAX];
     char *slash = NULL;
+    enum status status = STATUS_OK;
     int fd = -1;
-    int code = 0;
 
     (void)snprintf(directory, sizeof(directory), "%s", path);
     slash = strrchr(directory, '/');
@@ -265,10 +265,12 @@ static enum status sync_directory(const char *path)
     if (fd < 0) {
         return failure();
     }
-    code = fsync(fd);
-    (void)close(fd);
     /* Some filesystems cannot sync a directory and need not. */
-    return code == 0 || errno == EINVAL ? STATUS_OK : failure();
+    if (fsync(fd) != 0 && errno != EINVAL) {
+        status = failure();
+    }
+    (void)close(fd);
+    return status;
 }
 
 enum status safetensors_finish(struct safetensors *file)

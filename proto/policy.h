@@ -48,8 +48,8 @@ enum value_unit {
 struct policy_key {
     const char *name; /* NULL ends the list */
     enum value_unit unit;
-    double initial;   /* NaN: must be given */
-    double least;     /* range, both ends allowed */
+    double initial; /* NaN: must be given */
+    double least;   /* range, both ends allowed */
     double most;
     const char *help;
 };
@@ -57,7 +57,7 @@ struct policy_key {
 struct policy_entry {
     const char *name; /* as in `policy: NAME` */
     enum policy_id id;
-    int role; /* enum role */
+    int role;           /* enum role */
     const char *source; /* the paper */
     const struct policy_key *keys;
 };

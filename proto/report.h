@@ -44,7 +44,7 @@ struct histogram {
 };
 
 struct layer_sums {
-    uint32_t units;    /* live and lesioned */
+    uint32_t units; /* live and lesioned */
     uint32_t live;
     uint32_t eligible; /* live and older than the renew rule's maturity */
     uint32_t dormant;  /* live with mean |h| = 0 over the interval */
@@ -57,7 +57,7 @@ struct layer_sums {
     double taylor;     /* (g h)^2, g of one example's loss */
     double weight_abs; /* |w| over the shard's incoming weights */
     uint64_t weights;
-    double utility;    /* over live units */
+    double utility;            /* over live units */
     struct histogram activity; /* mean |h| per live unit */
     struct histogram utilities;
 };
@@ -74,11 +74,11 @@ struct report {
     struct candidate candidates[REPORT_CANDIDATES_MAX];
     /* The output layer's shard alone: */
     uint64_t examples;
-    uint64_t correct;  /* online: before the update that uses the example */
+    uint64_t correct; /* online: before the update that uses the example */
     double loss_sum;
     uint32_t evaluations_count;
     struct evaluation evaluations[REPORT_EVALUATIONS_MAX];
-    bool not_finite;         /* a loss, gradient or weight overflowed */
+    bool not_finite; /* a loss, gradient or weight overflowed */
     uint64_t not_finite_step;
 };
 

@@ -6,8 +6,9 @@
 #include <yaml.h>
 
 struct yamldoc {
-    struct yamlnode *nodes; /* YAML_NODES_MAX of them */
+    struct yamlnode *nodes;
     size_t nodes_count;
+    size_t nodes_max;
     char *texts;
     size_t texts_size;
     size_t texts_used;
@@ -31,10 +32,15 @@ enum status yamldoc_open(size_t texts_bytes, struct yamldoc **out)
     if (doc == NULL) {
         return STATUS_NO_MEMORY;
     }
-    /* An escape of two characters gives at most three bytes (\L), and each
-     * scalar has a NUL after it. */
-    doc->texts_size = texts_bytes * 2 + YAML_NODES_MAX;
-    doc->nodes = mem_array(YAML_NODES_MAX, sizeof(*doc->nodes));
+    /* An escape of two characters gives at most three bytes (\L), and each of
+     * two nodes a byte has a NUL after its text. */
+    doc->texts_size = texts_bytes * 4 + 128;
+    /* The densest text, [?,?,?], gives three nodes for two bytes. */
+    doc->nodes_max = texts_bytes * 2 + 64;
+    if (doc->nodes_max > YAML_NODES_MAX) {
+        doc->nodes_max = YAML_NODES_MAX;
+    }
+    doc->nodes = mem_array(doc->nodes_max, sizeof(*doc->nodes));
     doc->texts = mem_new(doc->texts_size);
     if (doc->nodes == NULL || doc->texts == NULL) {
         yamldoc_close(doc);
@@ -58,7 +64,7 @@ struct yamlnode *yamldoc_new(struct yamldoc *doc, enum yaml_kind kind)
 {
     struct yamlnode *node;
 
-    if (doc->nodes_count == YAML_NODES_MAX) {
+    if (doc->nodes_count == doc->nodes_max) {
         return NULL;
     }
     node = &doc->nodes[doc->nodes_count++];

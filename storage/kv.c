@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum {
@@ -26,8 +27,10 @@ enum {
     /* Another process that grows the map faster than we can follow is none
      * of ours: the owner lock excludes it. */
     RESIZES_MAX = 8,
-    FREE_DBI = 0, /* LMDB's own list of free pages */
-    MAIN_DBI = 1  /* LMDB's list of named databases */
+    PROBE_BYTES = 64 << 10,
+    FREE_BYTES_MIN = 2 << 20, /* a chunk, and the pages of its keys */
+    FREE_DBI = 0,             /* LMDB's own list of free pages */
+    MAIN_DBI = 1              /* LMDB's list of named databases */
 };
 
 struct kv {
@@ -109,13 +112,17 @@ static enum status update_result(struct kv_txn *txn, const char *call, int code)
     return result(call, code);
 }
 
-/* LMDB calls a write that was cut short EIO. Most often the disk is full, and
- * the byte after the cut gets the true answer. It lies behind all pages that
- * are in use, so it may be written. */
+/* LMDB calls a write that was cut short EIO. Most often the disk is full. What
+ * is free tells, or, under a quota, a further write: behind the end of the
+ * file, where no page is in use, and large, since a full disk still has a
+ * block or two. */
 static int true_code(struct kv *kv, int code)
 {
+    static const unsigned char zeros[PROBE_BYTES];
+    struct statvfs disk;
     struct stat file;
     mdb_filehandle_t fd = -1;
+    ssize_t written = 0;
 
     if (code != EIO) {
         return code;
@@ -123,10 +130,15 @@ static int true_code(struct kv *kv, int code)
     if (mdb_env_get_fd(kv->env, &fd) != 0 || fstat(fd, &file) != 0) {
         return code;
     }
-    if (pwrite(fd, "", 1, file.st_size) >= 0) {
-        return code;
+    if (fstatvfs(fd, &disk) == 0 &&
+        disk.f_bavail < FREE_BYTES_MIN / disk.f_frsize) {
+        return ENOSPC;
     }
-    return status_of(errno) == STATUS_FULL ? errno : code;
+    written = pwrite(fd, zeros, sizeof(zeros), file.st_size);
+    if (written < 0) {
+        return status_of(errno) == STATUS_FULL ? errno : code;
+    }
+    return (size_t)written < sizeof(zeros) ? ENOSPC : code;
 }
 
 /* Takes the seal off raw; false where it does not match. Never touches the

@@ -24,8 +24,10 @@
 struct store;
 
 /* Opens or creates the store in dir. why gets one sentence. CONFLICT: another
- * process has it open. UNSUPPORTED: a network filesystem, or a format of
- * another release. IO, FULL, NO_MEMORY. */
+ * process has it open; why names its pid. UNSUPPORTED: a network filesystem, or
+ * a format of another release. CORRUPT: the file is damaged or no store's.
+ * INVALID: a path that is too long. IO, FULL, NO_MEMORY. Once per process and
+ * directory; the handle must not be used after fork. */
 enum status store_open(const char *dir,
                        char *why,
                        size_t why_size,
@@ -45,7 +47,9 @@ size_t batch_count(const struct batch *batch);
 
 enum record_log { LOG_JOURNAL = 1, LOG_EVENTS = 2 };
 
-/* All take copies. NO_MEMORY. */
+/* All take copies. NO_MEMORY. BUSY: 16384 operations are there. INVALID: a
+ * record of more than 64 MB. A record appended gets the next number of its
+ * job and log; a batch that is applied twice appends twice. */
 enum status batch_append(struct batch *batch,
                          enum record_log log,
                          uint64_t job,
@@ -68,7 +72,11 @@ enum status batch_put_version(struct batch *batch,
                               size_t summary_size,
                               const struct hash *chunks,
                               size_t chunks_count) MUST_CHECK;
-/* number 0 deletes the name. Moves are logged with wall time and actor. */
+/* number 0 deletes the name. Moves are logged with wall time and actor; a name
+ * that points there already has not moved. INVALID: a name that has not 1 to
+ * NAME_BYTES_MAX - 1 bytes, or an actor of REASON_BYTES_MAX or more. The
+ * transaction fails with NOT_FOUND, and nothing of the batch is kept, where
+ * the version is neither in the store nor in the batch. */
 enum status batch_set_ref(struct batch *batch,
                           uint64_t job,
                           const char *name,
@@ -82,12 +90,14 @@ enum status batch_put_stat(struct batch *batch,
                            size_t size) MUST_CHECK;
 
 /* All or nothing, on the disk when it returns. FULL: the disk is full (the
- * store is as before). IO: else. The map grows by itself. */
+ * store is as before, and works on). IO: else. The map grows by itself. The
+ * batch stays the caller's and may be applied again after a failure. */
 enum status store_apply(struct store *store,
                         const struct batch *batch) MUST_CHECK;
 
 /* Writes chunks ahead, in one transaction. CORRUPT: bytes are not what hash
- * says. A chunk that is there already costs nothing. */
+ * says. INVALID: more than CHUNK_BYTES_MAX. A chunk that is there already is
+ * compared and not written; one that has rotted there is replaced. */
 struct chunk {
     struct hash hash;
     const void *bytes;
@@ -127,7 +137,9 @@ enum status store_last_version(struct store *store,
                                uint64_t *out) MUST_CHECK;
 
 /* A scan calls fn for each record in order until fn returns false. bytes are
- * borrowed for the call. No other store call may be made inside fn. */
+ * borrowed for the call. No other store call may be made inside fn: it would
+ * wait for itself when the map must grow. CORRUPT: a damaged record; those
+ * before it have been told. */
 typedef bool store_scan_fn(void *owner,
                            uint64_t key,
                            const void *bytes,
@@ -172,17 +184,20 @@ enum status store_scan_ref_log(struct store *store,
                                void *owner) MUST_CHECK;
 
 struct store_usage {
-    uint64_t used_bytes; /* of the map */
-    uint64_t map_bytes;
+    uint64_t used_bytes; /* pages that hold something, not free ones */
+    uint64_t map_bytes;  /* grows by itself; says nothing about the disk */
     uint64_t chunks_count;
     uint64_t chunk_bytes; /* payload, each chunk once */
 };
 enum status store_usage(struct store *store,
                         struct store_usage *out) MUST_CHECK;
 
-/* Reads everything: every chunk against its hash, every manifest decoded,
- * every chunk that a manifest names present, every ref to a version that is
- * there. Stops at no error; each is told to fn with a sentence. */
+/* Reads everything: every chunk against its hash, every record against its
+ * seal, every manifest decoded, every chunk that a manifest names present and
+ * of the right size, every ref to a version that is there, the logs without
+ * gaps. Stops at no fault; each is told to fn with a sentence. IO, NO_MEMORY:
+ * it could not go on, *out is untouched. Reads in slices: other threads may
+ * read and write meanwhile, fn must not call the store. */
 typedef void store_fault_fn(void *owner, const char *sentence);
 struct store_verdict {
     uint64_t chunks;

@@ -86,35 +86,78 @@ static bool is_there(struct walk *walk, enum kv_db db, const struct key *key)
     return status != STATUS_NOT_FOUND;
 }
 
-static void check_tensor(struct walk *walk,
-                         const struct version *version,
-                         const struct shard_record *shard,
-                         const struct tensor_record *tensor)
+/* Where a chunk that is named belongs, for the sentences. */
+struct chunk_place {
+    const struct version *version;
+    const struct shard_record *shard;
+    const struct tensor_record *tensor;
+    uint32_t index;
+};
+
+static void chunk_fault(struct walk *walk,
+                        const struct chunk_place *place,
+                        const char *what)
 {
     char hex[17];
 
-    for (uint32_t i = 0; i < tensor->chunks_count; i++) {
-        const struct key key = key_of_hash(&tensor->chunks[i]);
+    hash_hex(&place->tensor->chunks[place->index], 8, hex);
+    fault(walk,
+          "version v%" PRIu64 " of j%" PRIu64 ": chunk %s %s (layer %" PRIu32
+          ", shard %" PRIu32 ", tensor %.24s)",
+          place->version->number, place->version->job, hex, what,
+          place->shard->layer, place->shard->shard, place->tensor->name);
+}
 
-        if (!is_there(walk, KV_CHUNKS, &key)) {
-            hash_hex(&tensor->chunks[i], 8, hex);
-            fault(walk,
-                  "version v%" PRIu64 " of j%" PRIu64
-                  ": chunk %s is missing (layer %" PRIu32 ", shard %" PRIu32
-                  ", tensor %.24s)",
-                  version->number, version->job, hex, shard->layer,
-                  shard->shard, tensor->name);
-        }
+/* All chunks of a tensor are full but the last, which has the rest. */
+static uint64_t wanted_size(const struct tensor_record *tensor, uint32_t index)
+{
+    uint64_t bytes =
+        (uint64_t)tensor->rows * tensor->columns * tensor->element_bytes;
+    uint64_t before = (uint64_t)index * CHUNK_BYTES_MAX;
+
+    if (bytes - before < CHUNK_BYTES_MAX) {
+        return bytes - before;
+    }
+    return CHUNK_BYTES_MAX;
+}
+
+/* Presence and size only, which are in the tree: that the bytes are right was
+ * seen when the chunks were walked, once for all versions that share them. */
+static void check_named_chunk(struct walk *walk,
+                              const struct chunk_place *place)
+{
+    const struct key key = key_of_hash(&place->tensor->chunks[place->index]);
+    struct kv_value value;
+    enum status status = kv_get(walk->txn, KV_CHUNKS, &key, &value);
+
+    if (status == STATUS_NOT_FOUND) {
+        chunk_fault(walk, place, "is missing");
+    } else if (status == STATUS_CORRUPT) {
+        chunk_fault(walk, place, "cannot be read");
+    } else if (status != STATUS_OK) {
+        walk->status = status;
+    } else if (value.size != wanted_size(place->tensor, place->index)) {
+        chunk_fault(walk, place, "has not the size of its place");
+    }
+}
+
+static void check_tensor(struct walk *walk, struct chunk_place *place)
+{
+    for (uint32_t i = 0; i < place->tensor->chunks_count; i++) {
+        place->index = i;
+        check_named_chunk(walk, place);
     }
 }
 
 static void check_tensors(struct walk *walk, const struct version *version)
 {
-    for (uint32_t i = 0; i < version->shards_count; i++) {
-        const struct shard_record *shard = &version->shards[i];
+    struct chunk_place place = {.version = version};
 
-        for (uint32_t j = 0; j < shard->tensors_count; j++) {
-            check_tensor(walk, version, shard, &shard->tensors[j]);
+    for (uint32_t i = 0; i < version->shards_count; i++) {
+        place.shard = &version->shards[i];
+        for (uint32_t j = 0; j < place.shard->tensors_count; j++) {
+            place.tensor = &place.shard->tensors[j];
+            check_tensor(walk, &place);
         }
     }
 }

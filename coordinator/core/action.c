@@ -15,7 +15,9 @@ struct action *action_add(struct actions *out, enum action_type type)
     return action;
 }
 
-struct text action_event(struct actions *out, uint32_t slot, const char *kind,
+struct text action_event(struct actions *out,
+                         uint32_t slot,
+                         const char *kind,
                          uint64_t version)
 {
     struct action *action = action_add(out, ACTION_EVENT);

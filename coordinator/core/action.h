@@ -10,7 +10,9 @@
 struct action *action_add(struct actions *out, enum action_type type);
 
 /* An event whose text the caller goes on writing. */
-struct text action_event(struct actions *out, uint32_t slot, const char *kind,
+struct text action_event(struct actions *out,
+                         uint32_t slot,
+                         const char *kind,
                          uint64_t version);
 
 void action_reply(struct actions *out,

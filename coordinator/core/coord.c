@@ -56,6 +56,19 @@ void token_drop_slot(struct coord *c, uint32_t slot)
     }
 }
 
+bool commit_is_on_its_way(const struct coord *c, uint32_t slot)
+{
+    for (uint32_t t = 0; t < TOKENS_MAX; t++) {
+        const struct token *token = &c->tokens[t];
+
+        if (token->id != 0 && token->kind == TOKEN_COMMIT &&
+            token->slot == slot) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool token_take(struct coord *c, uint64_t id, struct token *out)
 {
     for (uint32_t t = 0; id != 0 && t < TOKENS_MAX; t++) {
@@ -76,12 +89,12 @@ static void give_tokens(struct coord *c, struct actions *out)
         struct action *action = &out->items[a];
 
         if (action->type == ACTION_STORE_JOURNAL && action->token != 0) {
-            action->token = token_new(
-                c, TOKEN_JOURNAL, action->slot, action->token - 1, 0);
+            action->token =
+                token_new(c, TOKEN_JOURNAL, action->slot, action->token - 1, 0);
         }
         if (action->type == ACTION_COMMIT && action->token == 0) {
-            action->token = token_new(
-                c, TOKEN_COMMIT, action->slot, action->commit.cut, 0);
+            action->token = token_new(c, TOKEN_COMMIT, action->slot,
+                                      action->commit.version, 0);
         }
     }
 }
@@ -98,8 +111,7 @@ static void on_start(struct coord *c, const struct coord_event *ev)
     c->last_job = ev->start.last_job;
     /* Terms of a later life are higher, whatever the earlier one gave out. */
     c->last_term = ev->start.life << 24;
-    memcpy(c->chunk_endpoint,
-           ev->start.chunk_endpoint,
+    memcpy(c->chunk_endpoint, ev->start.chunk_endpoint,
            sizeof(c->chunk_endpoint));
 }
 
@@ -124,32 +136,49 @@ static void on_record(struct coord *c,
     load_head(c, slot, true, out);
 }
 
+/* A commit came through although the job has gone back meanwhile: the store
+ * has moved the head, so the replay begins there. */
+static void on_late_commit(struct coord *c,
+                           const struct token *token,
+                           enum status status,
+                           struct actions *out)
+{
+    struct job *job = &c->jobs[token->slot];
+
+    if (status == STATUS_OK && token->detail > job->record.last_version) {
+        job->record.head = token->detail;
+        job->record.last_version = token->detail;
+    }
+    if (job->phase == PHASE_LOADING && !commit_is_on_its_way(c, token->slot)) {
+        load_head(c, token->slot, job->resume_wanted, out);
+    }
+}
+
 static void on_committed(struct coord *c,
                          const struct token *token,
                          enum status status,
                          struct actions *out)
 {
     struct job *job = &c->jobs[token->slot];
-    const struct cut *cut = job_cut(job, (uint32_t)token->detail);
-    bool hold = cut->hold;
+    uint32_t index = job_cut_committing(job, token->detail);
 
-    if (!cut->used || !cut->committing) {
-        return; /* rolled back meanwhile */
+    if (index == CUTS_MAX) {
+        on_late_commit(c, token, status, out);
+        return;
     }
     if (status != STATUS_OK) {
-        job_send_drop(job, &c->members, out);
-        pause_job(c,
-                  token->slot,
+        pause_job(c, token->slot,
                   status == STATUS_FULL
                       ? "the disk of the store is full: a version could not "
                         "be kept; make room, then resume"
                       : "a version could not be stored; see the "
                         "coordinator's log, then resume",
-                  0,
-                  out);
+                  0, out);
         return;
     }
 
+    const struct cut *cut = job_cut(job, index);
+    bool hold = cut->hold;
     struct text text = action_event(out, token->slot, "version", cut->version);
 
     text_add(&text, cause_name((enum cause)cut->cause));
@@ -157,7 +186,7 @@ static void on_committed(struct coord *c,
         text_add(&text, ": ");
         text_add(&text, cut->reason);
     }
-    job_take_commit(job, (uint32_t)token->detail);
+    job_take_commit(job, index);
     if (hold && job->want != WANT_NONE) {
         carry_out_want(c, token->slot, out);
         return;
@@ -173,10 +202,7 @@ static void on_launched(struct coord *c,
     struct job *job = &c->jobs[token->slot];
 
     if (status != STATUS_OK) {
-        action_reply(out,
-                     token->request,
-                     status,
-                     0,
+        action_reply(out, token->request, status, 0,
                      status == STATUS_FULL ? "the disk of the store is full"
                                            : "the job could not be stored");
         slot_free(c, token->slot, out);
@@ -199,10 +225,7 @@ static void on_restored(struct coord *c,
     struct action *reply;
 
     if (ev->stored.status != STATUS_OK) {
-        action_reply(out,
-                     token->request,
-                     ev->stored.status,
-                     job->record.job,
+        action_reply(out, token->request, ev->stored.status, job->record.job,
                      "the version could not be restored; nothing has changed");
         if (job->resume_wanted) {
             load_head(c, token->slot, true, out);
@@ -258,8 +281,8 @@ static void on_stored(struct coord *c,
             roll_back(c, token.slot, "the journal could not be written", out);
             break;
         }
-        job_take_stored_grant(
-            &c->jobs[token.slot], token.slot, token.detail, out);
+        job_take_stored_grant(&c->jobs[token.slot], token.slot, token.detail,
+                              out);
         run_on(c, token.slot, out);
         break;
     case TOKEN_COMMIT:
@@ -278,10 +301,7 @@ static void on_stored(struct coord *c,
             text_add(&text, job->record.reason);
         }
         if (token.request != 0) {
-            action_reply(out,
-                         token.request,
-                         ev->stored.status,
-                         job->record.job,
+            action_reply(out, token.request, ev->stored.status, job->record.job,
                          job_state_name(job_visible_state(job)));
         }
         break;
@@ -304,8 +324,8 @@ static void fail_load(struct coord *c,
                           : "the version cannot be read back: run verify";
 
     if (job->kind == KIND_EVALUATE) {
-        action_reply(
-            out, job->evaluate_request, status, job->evaluate_job, why);
+        action_reply(out, job->evaluate_request, status, job->evaluate_job,
+                     why);
         slot_free(c, slot, out);
         return;
     }
@@ -355,8 +375,8 @@ static void on_timeout(struct coord *c, struct actions *out)
 {
     uint32_t worker;
 
-    while ((worker = members_silent(
-                &c->members, c->now_ms, c->timeout_ms)) != NO_WORKER) {
+    while ((worker = members_silent(&c->members, c->now_ms, c->timeout_ms)) !=
+           NO_WORKER) {
         lose_worker(c, worker, "was silent for too long", out);
     }
     for (uint32_t s = 0; s < JOBS_MAX; s++) {
@@ -368,15 +388,12 @@ static void on_timeout(struct coord *c, struct actions *out)
         job->phase_deadline_ms = UINT64_MAX;
         if (job->kind == KIND_EVALUATE) {
             job_send_drop(job, &c->members, out);
-            action_reply(out,
-                         job->evaluate_request,
-                         STATUS_UNAVAILABLE,
+            action_reply(out, job->evaluate_request, STATUS_UNAVAILABLE,
                          job->evaluate_job,
                          "no worker was there in time to evaluate: start one "
                          "with `cajal up`");
             slot_free(c, s, out);
-        } else if (job->phase == PHASE_OPENING ||
-                   job->phase == PHASE_PLACING) {
+        } else if (job->phase == PHASE_OPENING || job->phase == PHASE_PLACING) {
             roll_back(c, s, "workers did not get ready in time", out);
         }
     }
@@ -384,11 +401,8 @@ static void on_timeout(struct coord *c, struct actions *out)
         struct probe *probe = &c->probes[p];
 
         if (probe->used && c->now_ms >= probe->deadline_ms) {
-            end_probe(c,
-                      probe,
-                      STATUS_UNAVAILABLE,
-                      "no worker was there in time to open the data",
-                      NULL,
+            end_probe(c, probe, STATUS_UNAVAILABLE,
+                      "no worker was there in time to open the data", NULL,
                       out);
         }
     }

@@ -16,19 +16,13 @@ static uint32_t slot_of(struct coord *c,
         return slot;
     }
     if (request->record == NULL) {
-        action_reply(out,
-                     request->id,
-                     STATUS_NOT_FOUND,
-                     request->job,
+        action_reply(out, request->id, STATUS_NOT_FOUND, request->job,
                      "there is no such job");
         return JOBS_MAX;
     }
     slot = slot_new(c, out);
     if (slot == JOBS_MAX) {
-        action_reply(out,
-                     request->id,
-                     STATUS_BUSY,
-                     request->job,
+        action_reply(out, request->id, STATUS_BUSY, request->job,
                      "this coordinator has its most jobs: wait for one to end");
         return JOBS_MAX;
     }
@@ -57,8 +51,7 @@ static void refuse_state(const struct job *job,
     text_add(&text, job_state_name(job_visible_state(job)));
     text_add(&text, ": ");
     text_add(&text, what);
-    action_reply(
-        out, request->id, STATUS_CONFLICT, job->record.job, line);
+    action_reply(out, request->id, STATUS_CONFLICT, job->record.job, line);
 }
 
 static void ask_launch(struct coord *c,
@@ -70,19 +63,13 @@ static void ask_launch(struct coord *c,
     struct action *action;
 
     if (c->quitting) {
-        action_reply(out,
-                     request->id,
-                     STATUS_UNAVAILABLE,
-                     0,
+        action_reply(out, request->id, STATUS_UNAVAILABLE, 0,
                      "this coordinator is shutting down");
         return;
     }
     slot = slot_new(c, out);
     if (slot == JOBS_MAX) {
-        action_reply(out,
-                     request->id,
-                     STATUS_BUSY,
-                     0,
+        action_reply(out, request->id, STATUS_BUSY, 0,
                      "this coordinator has its most jobs: wait for one to end");
         return;
     }
@@ -165,8 +152,7 @@ static void ask_resume(struct coord *c,
         refuse_state(job, request, "only a paused job can be resumed", out);
         return;
     }
-    action_reply(
-        out, request->id, STATUS_OK, job->record.job, "resuming");
+    action_reply(out, request->id, STATUS_OK, job->record.job, "resuming");
     set_reason(job, "");
     load_head(c, slot, true, out);
 }
@@ -189,18 +175,12 @@ static void ask_set(struct coord *c,
     scratch = job->record.spec;
     if (job_apply_setting(&scratch, request->setting, request->value) !=
         STATUS_OK) {
-        action_reply(out,
-                     request->id,
-                     STATUS_INVALID,
-                     job->record.job,
+        action_reply(out, request->id, STATUS_INVALID, job->record.job,
                      "the value is out of range");
         return;
     }
     if (job->settings_count == GRANT_SETTINGS_MAX) {
-        action_reply(out,
-                     request->id,
-                     STATUS_BUSY,
-                     job->record.job,
+        action_reply(out, request->id, STATUS_BUSY, job->record.job,
                      "too many settings at once: try again in a moment");
         return;
     }
@@ -221,20 +201,14 @@ static void ask_evaluate(struct coord *c,
     struct job *job;
 
     if (record == NULL) {
-        action_reply(out,
-                     request->id,
-                     STATUS_NOT_FOUND,
-                     request->job,
+        action_reply(out, request->id, STATUS_NOT_FOUND, request->job,
                      "there is no such job");
         return;
     }
     copy = *record;
     slot = slot_new(c, out);
     if (slot == JOBS_MAX) {
-        action_reply(out,
-                     request->id,
-                     STATUS_BUSY,
-                     request->job,
+        action_reply(out, request->id, STATUS_BUSY, request->job,
                      "this coordinator has its most jobs: wait for one to end");
         return;
     }
@@ -282,8 +256,7 @@ void end_probe(struct coord *c,
                const struct data_shape *shape,
                struct actions *out)
 {
-    if (probe->worker != NO_WORKER &&
-        c->members.items[probe->worker].present) {
+    if (probe->worker != NO_WORKER && c->members.items[probe->worker].present) {
         struct action *drop = action_add(out, ACTION_SEND);
 
         drop->send.peer = c->members.items[probe->worker].peer;
@@ -305,20 +278,17 @@ static void ask_probe(struct coord *c,
         struct probe *probe = &c->probes[p];
 
         if (!probe->used) {
-            *probe = (struct probe){
-                .used = true,
-                .request = request->id,
-                .deadline_ms = c->now_ms + SESSION_DEADLINE_MS,
-                .worker = NO_WORKER,
-                .spec = *request->spec};
+            *probe =
+                (struct probe){.used = true,
+                               .request = request->id,
+                               .deadline_ms = c->now_ms + SESSION_DEADLINE_MS,
+                               .worker = NO_WORKER,
+                               .spec = *request->spec};
             ask_probes(c, out);
             return;
         }
     }
-    action_reply(out,
-                 request->id,
-                 STATUS_BUSY,
-                 0,
+    action_reply(out, request->id, STATUS_BUSY, 0,
                  "too many checks at once: try again in a moment");
 }
 
@@ -329,10 +299,7 @@ static void ask_shutdown(struct coord *c,
                          struct actions *out)
 {
     if (c->quitting) {
-        action_reply(out,
-                     request->id,
-                     STATUS_CONFLICT,
-                     0,
+        action_reply(out, request->id, STATUS_CONFLICT, 0,
                      "this coordinator is shutting down already");
         return;
     }
@@ -349,9 +316,7 @@ static void ask_shutdown(struct coord *c,
             continue;
         } else if (job->kind == KIND_EVALUATE) {
             job_send_drop(job, &c->members, out);
-            action_reply(out,
-                         job->evaluate_request,
-                         STATUS_UNAVAILABLE,
+            action_reply(out, job->evaluate_request, STATUS_UNAVAILABLE,
                          job->evaluate_job,
                          "this coordinator is shutting down");
             slot_free(c, s, out);

@@ -107,8 +107,8 @@ static void ask_open(struct coord *c, struct job *job, struct actions *out)
     job->phase_deadline_ms = c->now_ms + PLACE_DEADLINE_MS;
     action->send.peer = c->members.items[job->opener].peer;
     action->send.message.kind = WIRE_OPEN;
-    action->send.message.open = (struct wire_open){
-        .job = job->record.job, .spec = &job->record.spec};
+    action->send.message.open =
+        (struct wire_open){.job = job->record.job, .spec = &job->record.spec};
 }
 
 static void assign(struct coord *c, struct job *job, struct actions *out)
@@ -172,6 +172,12 @@ void load_head(struct coord *c, uint32_t slot, bool resume, struct actions *out)
 
     job->resume_wanted = resume;
     job->phase_deadline_ms = UINT64_MAX;
+    if (commit_is_on_its_way(c, slot)) {
+        if (job->phase != PHASE_LOADING) {
+            job_move(job, PHASE_LOADING);
+        }
+        return;
+    }
     if (job->kind == KIND_TRAIN && job->record.head == 0) {
         /* Nothing was committed yet: from the beginning, to the same bits. */
         job->origin = NULL;
@@ -182,12 +188,14 @@ void load_head(struct coord *c, uint32_t slot, bool resume, struct actions *out)
         start_waiting(c, out);
         return;
     }
-    job_move(job, PHASE_LOADING);
+    if (job->phase != PHASE_LOADING) {
+        job_move(job, PHASE_LOADING);
+    }
     action = action_add(out, ACTION_LOAD);
     action->slot = slot;
     action->token = token_new(c, TOKEN_LOAD, slot, job->record.head, 0);
-    action->load.job = job->kind == KIND_EVALUATE ? job->evaluate_job
-                                                  : job->record.job;
+    action->load.job =
+        job->kind == KIND_EVALUATE ? job->evaluate_job : job->record.job;
     action->load.version = job->record.head;
 }
 
@@ -197,9 +205,7 @@ void load_head(struct coord *c, uint32_t slot, bool resume, struct actions *out)
 static void refuse_waiting(struct job *job, struct actions *out)
 {
     for (uint32_t i = 0; i < job->settings_count; i++) {
-        action_reply(out,
-                     job->setting_requests[i],
-                     STATUS_CONFLICT,
+        action_reply(out, job->setting_requests[i], STATUS_CONFLICT,
                      job->record.job,
                      "the job stopped before the setting took effect");
     }
@@ -207,9 +213,7 @@ static void refuse_waiting(struct job *job, struct actions *out)
     for (uint32_t g = 0; g < GRANTS_MAX; g++) {
         for (uint32_t i = 0; i < GRANT_SETTINGS_MAX; i++) {
             if (job->gate_requests[g][i] != 0) {
-                action_reply(out,
-                             job->gate_requests[g][i],
-                             STATUS_CONFLICT,
+                action_reply(out, job->gate_requests[g][i], STATUS_CONFLICT,
                              job->record.job,
                              "the job went back to its last version just "
                              "now; look at it and set again");
@@ -237,11 +241,8 @@ void roll_back(struct coord *c,
     refuse_waiting(job, out);
     job_reset_run(job);
     if (job->kind == KIND_EVALUATE) {
-        action_reply(out,
-                     job->evaluate_request,
-                     STATUS_UNAVAILABLE,
-                     job->evaluate_job,
-                     why);
+        action_reply(out, job->evaluate_request, STATUS_UNAVAILABLE,
+                     job->evaluate_job, why);
         slot_free(c, slot, out);
         return;
     }
@@ -275,8 +276,7 @@ void lose_worker(struct coord *c,
     for (uint32_t s = 0; s < JOBS_MAX; s++) {
         struct job *job = &c->jobs[s];
 
-        if (job->phase != PHASE_FREE &&
-            (job->placed & (1ull << worker)) != 0) {
+        if (job->phase != PHASE_FREE && (job->placed & (1ull << worker)) != 0) {
             roll_back(c, s, line, out);
         }
     }
@@ -346,10 +346,7 @@ void begin_restore(struct coord *c,
     struct action *action;
 
     if (job->record.lines_count == LINES_MAX) {
-        action_reply(out,
-                     request,
-                     STATUS_BUSY,
-                     job->record.job,
+        action_reply(out, request, STATUS_BUSY, job->record.job,
                      "the job has its most lines: fork it instead");
         return;
     }
@@ -379,8 +376,7 @@ void carry_out_want(struct coord *c, uint32_t slot, struct actions *out)
         pause_job(c, slot, "paused by request", request, out);
         break;
     case WANT_CANCEL:
-        end_job(
-            c, slot, JOB_CANCELLED, "cancelled by request", request, out);
+        end_job(c, slot, JOB_CANCELLED, "cancelled by request", request, out);
         break;
     case WANT_RESTORE:
         leave_workers(c, job, out);
@@ -411,10 +407,7 @@ static void want_after_end(struct coord *c, uint32_t slot, struct actions *out)
     job->want = WANT_NONE;
     job->want_request = 0;
     if (want == WANT_PAUSE || want == WANT_CANCEL) {
-        action_reply(out,
-                     request,
-                     STATUS_CONFLICT,
-                     job->record.job,
+        action_reply(out, request, STATUS_CONFLICT, job->record.job,
                      "the job finished before it could be stopped");
     }
     if (want == WANT_RESTORE) {
@@ -429,8 +422,8 @@ static void finish_evaluation(struct coord *c,
 {
     struct job *job = &c->jobs[slot];
 
-    action_reply(
-        out, job->evaluate_request, STATUS_OK, job->evaluate_job, "evaluated");
+    action_reply(out, job->evaluate_request, STATUS_OK, job->evaluate_job,
+                 "evaluated");
     job_send_drop(job, &c->members, out);
     slot_free(c, slot, out);
     start_waiting(c, out);

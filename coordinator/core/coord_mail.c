@@ -16,8 +16,7 @@ static void refuse(uint32_t peer,
     action->send.peer = peer;
     action->send.message.kind = WIRE_REFUSE;
     action->send.message.refuse.status = (uint32_t)status;
-    text_init(&text,
-              action->send.message.refuse.text,
+    text_init(&text, action->send.message.refuse.text,
               sizeof(action->send.message.refuse.text));
     text_add(&text, why);
     action = action_add(out, ACTION_FORGET_PEER);
@@ -51,8 +50,7 @@ static void on_hello(struct coord *c,
     action->send.message.welcome.worker = worker;
     action->send.message.welcome.heartbeat_ms = (uint32_t)c->heartbeat_ms;
     action->send.message.welcome.timeout_ms = (uint32_t)c->timeout_ms;
-    memcpy(action->send.message.welcome.chunk_endpoint,
-           c->chunk_endpoint,
+    memcpy(action->send.message.welcome.chunk_endpoint, c->chunk_endpoint,
            sizeof(c->chunk_endpoint));
     start_waiting(c, out);
 }
@@ -71,12 +69,8 @@ static void on_opened(struct coord *c,
 
         if (probe->used && probe->worker == worker &&
             opened->job == ((1ull << SESSION_JOB_SHIFT) | probe->request)) {
-            end_probe(c,
-                      probe,
-                      (enum status)opened->status,
-                      opened->error,
-                      opened->shape,
-                      out);
+            end_probe(c, probe, (enum status)opened->status, opened->error,
+                      opened->shape, out);
             return;
         }
     }
@@ -121,11 +115,8 @@ static void on_ready(struct coord *c,
     }
     if (ready->status != STATUS_OK) {
         if (job->kind == KIND_EVALUATE) {
-            action_reply(out,
-                         job->evaluate_request,
-                         (enum status)ready->status,
-                         job->evaluate_job,
-                         ready->error);
+            action_reply(out, job->evaluate_request, (enum status)ready->status,
+                         job->evaluate_job, ready->error);
             job_send_drop(job, &c->members, out);
             slot_free(c, slot, out);
             return;
@@ -179,8 +170,8 @@ static void on_report(struct coord *c,
         if (whole) {
             job->reported++;
         }
-    } else if (whole && !job_close_interval(
-                            job, slot, c->now_ms, out, why, sizeof(why))) {
+    } else if (whole && !job_close_interval(job, slot, c->now_ms, out, why,
+                                            sizeof(why))) {
         struct text text = action_event(out, slot, "fault", job->record.head);
 
         text_add(&text, why);
@@ -222,8 +213,7 @@ static void on_job_message(struct coord *c,
 {
     uint32_t slot = coord_find(c, id);
 
-    if (slot == JOBS_MAX ||
-        (c->jobs[slot].placed & (1ull << worker)) == 0) {
+    if (slot == JOBS_MAX || (c->jobs[slot].placed & (1ull << worker)) == 0) {
         return; /* a job that has moved on */
     }
     if (m->kind == WIRE_READY) {
@@ -236,9 +226,7 @@ static void on_job_message(struct coord *c,
         const struct wire_shard_cut *cut = &m->shard_cut;
 
         if (cut->term == c->jobs[slot].term &&
-            job_take_shard_cut(&c->jobs[slot],
-                               cut->version,
-                               cut->record->layer,
+            job_take_shard_cut(&c->jobs[slot], cut->version, cut->record->layer,
                                cut->record->shard) == STATUS_OK) {
             run_on(c, slot, out);
         }
@@ -264,10 +252,8 @@ void take_message(struct coord *c,
     }
     worker = members_of_peer(&c->members, ev->message.peer);
     if (worker == NO_WORKER) {
-        refuse(ev->message.peer,
-               STATUS_STALE,
-               "this coordinator does not know you (any more): say hello",
-               out);
+        refuse(ev->message.peer, STATUS_STALE,
+               "this coordinator does not know you (any more): say hello", out);
         return;
     }
     c->members.items[worker].seen_ms = c->now_ms;

@@ -42,8 +42,14 @@ void store_state(struct coord *c,
 /* Places what can be placed. */
 void start_waiting(struct coord *c, struct actions *out);
 
-/* The head is loaded and, if `resume`, run. */
-void load_head(struct coord *c, uint32_t slot, bool resume,
+/* A version of the slot's job is being written: where the head will be is not
+ * known before it is. */
+bool commit_is_on_its_way(const struct coord *c, uint32_t slot);
+
+/* The head is loaded and, if `resume`, run. Waits for a commit on its way. */
+void load_head(struct coord *c,
+               uint32_t slot,
+               bool resume,
                struct actions *out);
 
 /* A worker is gone: every job on it goes back to its head. */

@@ -55,8 +55,8 @@ void decide_first(struct deciding *d,
     }
 }
 
-static const struct evaluation *
-find_evaluation(const struct report *output, enum evaluation_set set)
+static const struct evaluation *find_evaluation(const struct report *output,
+                                                enum evaluation_set set)
 {
     for (uint32_t e = 0; e < output->evaluations_count; e++) {
         if (output->evaluations[e].set == set) {
@@ -228,8 +228,8 @@ uint32_t decide_cause(const struct job_spec *spec,
         found |= 1u << CAUSE_TASK;
     }
     found &= spec->keep.on;
-    if (crosses(
-            spec->keep.every_steps, before->first_step, grant->first_step)) {
+    if (crosses(spec->keep.every_steps, before->first_step,
+                grant->first_step)) {
         found |= 1u << CAUSE_PERIODIC;
     }
     if (grant->closing) {

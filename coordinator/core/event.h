@@ -42,10 +42,10 @@ struct request {
     uint64_t job;                    /* all but LAUNCH, PROBE, SHUTDOWN */
     const struct job_record *record; /* of that job, from the store; used where
                                         the core does not hold the job */
-    const struct job_spec *spec; /* LAUNCH, PROBE */
-    uint32_t workers;            /* LAUNCH; 0: the spec's */
-    uint64_t version;            /* RESTORE, EVALUATE */
-    uint32_t setting;            /* SET */
+    const struct job_spec *spec;     /* LAUNCH, PROBE */
+    uint32_t workers;                /* LAUNCH; 0: the spec's */
+    uint64_t version;                /* RESTORE, EVALUATE */
+    uint32_t setting;                /* SET */
     double value;
 };
 
@@ -159,6 +159,7 @@ struct action {
         struct interval_stat stat;
         struct {
             uint32_t cut; /* index: job_cut() has the rest */
+            uint64_t version;
         } commit;
         struct {
             uint64_t job;

@@ -15,33 +15,27 @@ static const struct {
     const char *name;
     uint32_t next;
 } phases[] = {
-    [PHASE_FREE] = {"free",
-                    MOVES(TO(PHASE_STORING) TO(PHASE_LOADING) TO(PHASE_PAUSED)
-                              TO(PHASE_ENDED))},
+    [PHASE_FREE] = {"free", MOVES(TO(PHASE_STORING) TO(PHASE_LOADING)
+                                      TO(PHASE_PAUSED) TO(PHASE_ENDED))},
     [PHASE_STORING] = {"storing", MOVES(TO(PHASE_WAITING))},
-    [PHASE_LOADING] = {"loading",
-                       MOVES(TO(PHASE_WAITING) TO(PHASE_PAUSED)
-                                 TO(PHASE_ENDED))},
-    [PHASE_WAITING] = {"waiting",
-                       MOVES(TO(PHASE_OPENING) TO(PHASE_PLACING)
-                                 TO(PHASE_PAUSED) TO(PHASE_ENDED)
-                                     TO(PHASE_RESTORING))},
-    [PHASE_OPENING] = {"opening",
-                       MOVES(TO(PHASE_PLACING) TO(PHASE_WAITING)
-                                 TO(PHASE_PAUSED) TO(PHASE_ENDED))},
+    [PHASE_LOADING] = {"loading", MOVES(TO(PHASE_WAITING) TO(PHASE_PAUSED)
+                                            TO(PHASE_ENDED))},
+    [PHASE_WAITING] = {"waiting", MOVES(TO(PHASE_OPENING) TO(PHASE_PLACING)
+                                            TO(PHASE_PAUSED) TO(PHASE_ENDED)
+                                                TO(PHASE_RESTORING))},
+    [PHASE_OPENING] = {"opening", MOVES(TO(PHASE_PLACING) TO(PHASE_WAITING)
+                                            TO(PHASE_PAUSED) TO(PHASE_ENDED))},
     [PHASE_PLACING] = {"placing",
                        MOVES(TO(PHASE_RUNNING) TO(PHASE_WAITING)
                                  TO(PHASE_LOADING) TO(PHASE_PAUSED)
                                      TO(PHASE_ENDED) TO(PHASE_RESTORING))},
     [PHASE_RUNNING] = {"running",
-                       MOVES(TO(PHASE_PAUSED) TO(PHASE_ENDED)
-                                 TO(PHASE_LOADING) TO(PHASE_WAITING)
-                                     TO(PHASE_RESTORING))},
+                       MOVES(TO(PHASE_PAUSED) TO(PHASE_ENDED) TO(PHASE_LOADING)
+                                 TO(PHASE_WAITING) TO(PHASE_RESTORING))},
     [PHASE_RESTORING] = {"restoring",
                          MOVES(TO(PHASE_LOADING) TO(PHASE_PAUSED))},
-    [PHASE_PAUSED] = {"paused",
-                      MOVES(TO(PHASE_LOADING) TO(PHASE_WAITING)
-                                TO(PHASE_RESTORING) TO(PHASE_ENDED))},
+    [PHASE_PAUSED] = {"paused", MOVES(TO(PHASE_LOADING) TO(PHASE_WAITING)
+                                          TO(PHASE_RESTORING) TO(PHASE_ENDED))},
     [PHASE_ENDED] = {"ended", MOVES(TO(PHASE_RESTORING))},
 };
 
@@ -81,7 +75,8 @@ enum job_state job_visible_state(const struct job *job)
     return JOB_QUEUED;
 }
 
-/* --- Lent memory: units of all architectures, then reports, then pointers --- */
+/* --- Lent memory: units of all architectures, then reports, then pointers ---
+ */
 
 static size_t round_up(size_t size)
 {
@@ -198,11 +193,8 @@ void job_begin_fresh(struct job *job)
         outputs_of(&job->record.spec, &job->record.shape);
     job_reset_run(job);
     lay_out(job);
-    arch_begin(&job->arch,
-               &job->record.spec,
-               job->record.shape.inputs,
-               job->record.spec.model.outputs,
-               job->memory);
+    arch_begin(&job->arch, &job->record.spec, job->record.shape.inputs,
+               job->record.spec.model.outputs, job->memory);
     state_init(&job->state);
     job->cursor = (struct cursor){0};
     job->origin = NULL;
@@ -263,8 +255,7 @@ static enum status take_pending(struct job *job, const struct version *v)
     pending->version = 0;
     for (uint32_t s = 0; s < pending->settings_count; s++) {
         enum status status =
-            job_apply_setting(&job->record.spec,
-                              pending->settings[s].setting,
+            job_apply_setting(&job->record.spec, pending->settings[s].setting,
                               pending->settings[s].value);
 
         if (status != STATUS_OK) {
@@ -272,9 +263,7 @@ static enum status take_pending(struct job *job, const struct version *v)
         }
     }
     for (uint32_t e = 0; e < pending->edits_count; e++) {
-        if (arch_apply(&job->arch,
-                       &pending->edits[e],
-                       pending->units,
+        if (arch_apply(&job->arch, &pending->edits[e], pending->units,
                        pending->first_step) != STATUS_OK) {
             return STATUS_CORRUPT;
         }
@@ -301,9 +290,8 @@ static bool fits(const struct job *job, const struct version *version)
         return false;
     }
     for (uint32_t l = 0; l < arch->layers_count; l++) {
-        uint32_t room = l < spec->model.hidden_count
-                            ? arch_units_max(spec, l)
-                            : spec->model.outputs;
+        uint32_t room = l < spec->model.hidden_count ? arch_units_max(spec, l)
+                                                     : spec->model.outputs;
 
         if (arch->layers[l].units_count > room) {
             return false;
@@ -337,7 +325,8 @@ enum status job_begin_from(struct job *job, const struct version *version)
     if (status != STATUS_OK) {
         return status;
     }
-    if (version->begun == NULL || version->begun->interval != version->interval) {
+    if (version->begun == NULL ||
+        version->begun->interval != version->interval) {
         return STATUS_CORRUPT;
     }
     start_at(job, version->interval);
@@ -367,8 +356,7 @@ enum status job_begin_from(struct job *job, const struct version *version)
     return take_pending(job, version);
 }
 
-enum status job_begin_evaluation(struct job *job,
-                                 const struct version *version)
+enum status job_begin_evaluation(struct job *job, const struct version *version)
 {
     enum status status = adopt(job, version);
     struct grant *grant = &job->grants[version->interval % GRANTS_MAX];

@@ -107,9 +107,9 @@ struct job {
     struct arch arch;
     struct plasticity_state state;
     struct cursor cursor;
-    uint64_t first;   /* interval of the first grant of this term */
-    uint64_t decided; /* intervals below this one are decided */
-    uint64_t sent;    /* below this one: sent */
+    uint64_t first;    /* interval of the first grant of this term */
+    uint64_t decided;  /* intervals below this one are decided */
+    uint64_t sent;     /* below this one: sent */
     uint64_t reported; /* below this one: all reports in */
     bool closing_decided;
     struct grant grants[GRANTS_MAX]; /* by interval % GRANTS_MAX */
@@ -125,9 +125,9 @@ struct job {
     uint64_t next_version; /* number that the next cut gets */
     uint32_t inputs_count; /* journaled ones that a replay must apply */
     struct input_setting inputs[INPUTS_MAX];
-    uint64_t mark_ms; /* when the newest interval was reported whole, or the
-                         first grant of the placement was given; 0: neither */
-    uint64_t event_ms;     /* when progress was last told */
+    uint64_t mark_ms;  /* when the newest interval was reported whole, or the
+                          first grant of the placement was given; 0: neither */
+    uint64_t event_ms; /* when progress was last told */
 };
 
 /* Lent memory that a job of this spec and shape needs. */

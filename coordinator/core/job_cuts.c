@@ -124,6 +124,18 @@ bool job_cuts_empty(const struct job *job)
     return true;
 }
 
+uint32_t job_cut_committing(const struct job *job, uint64_t version)
+{
+    for (uint32_t c = 0; c < CUTS_MAX; c++) {
+        const struct cut *cut = &job->cuts[c];
+
+        if (cut->used && cut->committing && cut->version == version) {
+            return c;
+        }
+    }
+    return CUTS_MAX;
+}
+
 uint32_t job_cut_ready(const struct job *job)
 {
     uint32_t first = CUTS_MAX;
@@ -131,8 +143,8 @@ uint32_t job_cut_ready(const struct job *job)
     for (uint32_t c = 0; c < CUTS_MAX; c++) {
         const struct cut *cut = &job->cuts[c];
 
-        if (cut->used && (first == CUTS_MAX ||
-                          cut->version < job->cuts[first].version)) {
+        if (cut->used &&
+            (first == CUTS_MAX || cut->version < job->cuts[first].version)) {
             first = c;
         }
     }

@@ -22,6 +22,9 @@ bool job_cut_room(const struct job *job);
 /* The cut that may be committed now, or CUTS_MAX. */
 uint32_t job_cut_ready(const struct job *job);
 
+/* The cut that is being committed as `version`, or CUTS_MAX. */
+uint32_t job_cut_committing(const struct job *job, uint64_t version);
+
 bool job_cuts_empty(const struct job *job);
 
 #endif /* COORDINATOR_CORE_JOB_CUTS_H */

@@ -46,8 +46,7 @@ static void apply_settings(struct job *job,
             settings[(*count)++] = job->inputs[i].setting;
         }
     }
-    for (uint32_t i = 0;
-         i < job->settings_count && *count < GRANT_SETTINGS_MAX;
+    for (uint32_t i = 0; i < job->settings_count && *count < GRANT_SETTINGS_MAX;
          i++) {
         waiting[*count] = job->setting_requests[i];
         settings[(*count)++] = job->settings[i];
@@ -76,12 +75,10 @@ static void tell_decisions(const struct job *job,
                            uint32_t slot,
                            struct actions *out)
 {
-    static const char *const kinds[] = {[0] = "decision",
-                                        [EDIT_ADD] = "grow",
-                                        [EDIT_RENEW] = "renew",
-                                        [EDIT_LESION] = "lesion",
-                                        [EDIT_HEAL] = "heal",
-                                        [EDIT_REMOVE] = "prune"};
+    static const char *const kinds[] = {
+        [0] = "decision",       [EDIT_ADD] = "grow",
+        [EDIT_RENEW] = "renew", [EDIT_LESION] = "lesion",
+        [EDIT_HEAL] = "heal",   [EDIT_REMOVE] = "prune"};
 
     for (uint32_t i = 0; i < job->plan.decisions_count; i++) {
         const struct decision *d = &job->plan.decisions[i];
@@ -109,8 +106,7 @@ static void remember_decisions(struct job *job)
     for (uint32_t i = 0; i < job->plan.decisions_count; i++) {
         if (job->plan.decisions[i].kind != 0) {
             record->decisions++;
-            memcpy(record->last_decision,
-                   job->plan.decisions[i].reason,
+            memcpy(record->last_decision, job->plan.decisions[i].reason,
                    sizeof(record->last_decision));
         }
     }
@@ -160,12 +156,8 @@ static void decide(struct job *job, uint32_t slot, struct actions *out)
         }
     }
     apply_settings(job, interval, settings, &settings_count);
-    decide_next(&d,
-                grant_of(job, interval - 2),
-                grant_of(job, interval - 1),
-                &reports,
-                &job->plan,
-                grant);
+    decide_next(&d, grant_of(job, interval - 2), grant_of(job, interval - 1),
+                &reports, &job->plan, grant);
     grant->settings_count = settings_count;
     memcpy(grant->settings, settings, sizeof(grant->settings));
     job_complete_cut(job, grant);
@@ -232,6 +224,7 @@ void job_advance(struct job *job,
         job->cuts[ready].committing = true;
         action->slot = slot;
         action->commit.cut = ready;
+        action->commit.version = job->cuts[ready].version;
     }
 }
 
@@ -362,16 +355,16 @@ bool job_close_interval(struct job *job,
     count_examples(job, loss, grant, now_ms);
     action = action_add(out, ACTION_STORE_STAT);
     action->slot = slot;
-    action->stat = (struct interval_stat){
-        .line = job->record.line,
-        .interval = grant->interval,
-        .step = job->record.step,
-        .task = grant->task,
-        .examples = loss->examples,
-        .correct = loss->correct,
-        .loss_sum = loss->loss_sum,
-        .evaluations_count = loss->evaluations_count,
-        .evaluations = loss->evaluations};
+    action->stat =
+        (struct interval_stat){.line = job->record.line,
+                               .interval = grant->interval,
+                               .step = job->record.step,
+                               .task = grant->task,
+                               .examples = loss->examples,
+                               .correct = loss->correct,
+                               .loss_sum = loss->loss_sum,
+                               .evaluations_count = loss->evaluations_count,
+                               .evaluations = loss->evaluations};
     for (uint32_t l = 0; l < output; l++) {
         for (uint32_t s = 0; s < job->arch.layers[l].shards_count; s++) {
             const struct layer_sums *sums = &report_of(job, c, l, s)->sums;

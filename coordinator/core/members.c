@@ -128,8 +128,7 @@ uint32_t members_join(struct members *members,
 
     struct member *m = &members->items[at];
 
-    if (m->used && m->present &&
-        m->hello.incarnation == copy.incarnation) {
+    if (m->used && m->present && m->hello.incarnation == copy.incarnation) {
         m->seen_ms = now_ms; /* said again: its welcome was lost */
         m->peer = peer;
         return at;

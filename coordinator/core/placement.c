@@ -73,8 +73,7 @@ bool job_place(struct job *job, struct members *members)
 
         job->placed |= 1ull << chosen[i];
         job->peers[i].worker = chosen[i];
-        memcpy(job->peers[i].endpoint,
-               m->hello.endpoint,
+        memcpy(job->peers[i].endpoint, m->hello.endpoint,
                sizeof(job->peers[i].endpoint));
         job->base_steps[chosen[i]] = m->shard_steps;
         job->base_bytes[chosen[i]] = m->bytes_sent;
@@ -114,8 +113,8 @@ void job_send_drop(const struct job *job,
 
             action->send.peer = members->items[w].peer;
             action->send.message.kind = WIRE_DROP;
-            action->send.message.drop = (struct wire_drop){
-                .job = job->record.job, .term = job->term};
+            action->send.message.drop =
+                (struct wire_drop){.job = job->record.job, .term = job->term};
         }
     }
 }

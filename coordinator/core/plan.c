@@ -48,8 +48,7 @@ bool plan_edit(struct plan *plan,
     if (units_count > GRANT_UNITS_MAX - grant->units_count) {
         return false;
     }
-    memcpy(&grant->units[edit.units_first],
-           units,
+    memcpy(&grant->units[edit.units_first], units,
            units_count * sizeof(units[0]));
     if (arch_apply(plan->arch, &edit, grant->units, view->applies_step) !=
         STATUS_OK) {
@@ -170,8 +169,7 @@ bool candidates_next(const struct policy_view *view,
             const struct report *report = lv->reports[s];
 
             if (walk->at[s] < report->candidates_count) {
-                const struct candidate *c =
-                    &report->candidates[walk->at[s]];
+                const struct candidate *c = &report->candidates[walk->at[s]];
 
                 if (best == NULL || before(c, best)) {
                     best = c;

@@ -22,7 +22,7 @@ enum {
 
 /* One layer as its reports show it. */
 struct layer_view {
-    struct layer_sums sums;             /* of all shards */
+    struct layer_sums sums;              /* of all shards */
     const struct report *const *reports; /* [shards], each with candidates */
     uint32_t shards_count;
     bool open; /* no structural edit that a report has yet to cover */
@@ -34,8 +34,8 @@ struct policy_view {
     uint64_t interval;       /* the one reported */
     uint64_t steps;          /* its length */
     uint32_t task;
-    bool task_begins;        /* it is the first of its task */
-    uint64_t applies;        /* the interval that edits will begin */
+    bool task_begins; /* it is the first of its task */
+    uint64_t applies; /* the interval that edits will begin */
     uint64_t applies_step;
     uint64_t examples; /* online, of the interval */
     uint64_t correct;
@@ -70,10 +70,10 @@ struct plan {
 /* State of one policy of a job. One layout for all, so that the codec and the
  * version format need not know the policies. */
 struct policy_state {
-    double credit[LAYERS_MAX];     /* budget carried over, or a running sum */
-    uint64_t since[LAYERS_MAX];    /* an interval to remember, per layer */
-    uint32_t factor[LAYERS_MAX];   /* cooldown multiplier */
-    uint32_t cursor;               /* round-robin place */
+    double credit[LAYERS_MAX];   /* budget carried over, or a running sum */
+    uint64_t since[LAYERS_MAX];  /* an interval to remember, per layer */
+    uint32_t factor[LAYERS_MAX]; /* cooldown multiplier */
+    uint32_t cursor;             /* round-robin place */
     uint32_t window_count;
     double window[POLICY_WINDOW_MAX]; /* newest last */
     uint64_t window_examples;
@@ -95,7 +95,7 @@ struct probation {
 struct plasticity_state {
     struct policy_state policies[ROLES_COUNT][POLICIES_MAX];
     struct probation probations[LAYERS_MAX]; /* one a layer at most */
-    uint64_t grows; /* units, since the job began */
+    uint64_t grows;                          /* units, since the job began */
     uint64_t renews;
     uint64_t prunes;
     double best_loss; /* held-out, for stop: {no_gain}; < 0: none yet */

@@ -45,20 +45,15 @@ static void renew_layer(const struct policy_view *view,
     if (count == 0) {
         return;
     }
-    if (!plan_edit(plan,
-                   view,
-                   EDIT_RENEW,
-                   layer,
-                   POLICY_CONTINUAL_BACKPROP,
-                   units,
-                   count)) {
+    if (!plan_edit(plan, view, EDIT_RENEW, layer, POLICY_CONTINUAL_BACKPROP,
+                   units, count)) {
         state->credit[layer] += (double)count;
         return;
     }
     all->renews += count;
 
-    struct text why = plan_record(
-        plan, POLICY_CONTINUAL_BACKPROP, layer, EDIT_RENEW, count);
+    struct text why =
+        plan_record(plan, POLICY_CONTINUAL_BACKPROP, layer, EDIT_RENEW, count);
     text_u64(&why, count);
     text_add(&why, " of ");
     text_u64(&why, sums->eligible);
@@ -75,11 +70,7 @@ static void decide(const struct policy_view *view,
                    struct plan *plan)
 {
     for (uint32_t layer = 0; layer < view->hidden_count; layer++) {
-        renew_layer(view,
-                    spec,
-                    &all->policies[ROLE_RENEW][index],
-                    all,
-                    layer,
+        renew_layer(view, spec, &all->policies[ROLE_RENEW][index], all, layer,
                     plan);
     }
 }

@@ -36,9 +36,8 @@ static void measure(const struct policy_view *view, struct probation *p)
     double before = view->guard_before->loss_sum;
 
     p->measured = true;
-    p->damage = before > 0
-                    ? (view->guard_after->loss_sum - before) / before
-                    : view->guard_after->loss_sum;
+    p->damage = before > 0 ? (view->guard_after->loss_sum - before) / before
+                           : view->guard_after->loss_sum;
 }
 
 static void heal(const struct policy_view *view,
@@ -49,12 +48,7 @@ static void heal(const struct policy_view *view,
 {
     uint32_t l = p->layer;
 
-    if (!plan_edit(plan,
-                   view,
-                   EDIT_HEAL,
-                   l,
-                   POLICY_CONTRIBUTION,
-                   p->units,
+    if (!plan_edit(plan, view, EDIT_HEAL, l, POLICY_CONTRIBUTION, p->units,
                    p->units_count)) {
         return;
     }
@@ -64,8 +58,8 @@ static void heal(const struct policy_view *view,
     }
     state->since[l] = view->applies + cooldown(spec, state, l);
 
-    struct text why = plan_record(
-        plan, POLICY_CONTRIBUTION, l, EDIT_HEAL, p->units_count);
+    struct text why =
+        plan_record(plan, POLICY_CONTRIBUTION, l, EDIT_HEAL, p->units_count);
     text_add(&why, "guard loss rose ");
     text_real(&why, 100 * p->damage, 3);
     text_add(&why, "%, tolerance ");
@@ -84,12 +78,7 @@ static void take_out(const struct policy_view *view,
 {
     uint32_t l = p->layer;
 
-    if (!plan_edit(plan,
-                   view,
-                   EDIT_REMOVE,
-                   l,
-                   POLICY_CONTRIBUTION,
-                   p->units,
+    if (!plan_edit(plan, view, EDIT_REMOVE, l, POLICY_CONTRIBUTION, p->units,
                    p->units_count)) {
         return;
     }
@@ -97,8 +86,8 @@ static void take_out(const struct policy_view *view,
     state->factor[l] = 1;
     state->since[l] = view->applies + cooldown(spec, state, l);
 
-    struct text why = plan_record(
-        plan, POLICY_CONTRIBUTION, l, EDIT_REMOVE, p->units_count);
+    struct text why =
+        plan_record(plan, POLICY_CONTRIBUTION, l, EDIT_REMOVE, p->units_count);
     text_add(&why, "probation over, lesion changed the guard loss by ");
     text_real(&why, 100 * p->damage, 3);
     text_add(&why, "%");
@@ -177,12 +166,7 @@ static bool lesion(const struct policy_view *view,
     if (count == 0) {
         return false;
     }
-    if (!plan_edit(plan,
-                   view,
-                   EDIT_LESION,
-                   layer,
-                   POLICY_CONTRIBUTION,
-                   units,
+    if (!plan_edit(plan, view, EDIT_LESION, layer, POLICY_CONTRIBUTION, units,
                    count)) {
         return false;
     }
@@ -196,8 +180,8 @@ static bool lesion(const struct policy_view *view,
     memcpy(p->units, units, count * sizeof(units[0]));
 
     const struct layer_sums *sums = &view->layers[layer].sums;
-    struct text why = plan_record(
-        plan, POLICY_CONTRIBUTION, layer, EDIT_LESION, count);
+    struct text why =
+        plan_record(plan, POLICY_CONTRIBUTION, layer, EDIT_LESION, count);
     text_add(&why, "utility below ");
     text_real(&why, 100 * spec->value[CONTRIBUTION_BELOW], 3);
     text_add(&why, "% of the layer's mean ");

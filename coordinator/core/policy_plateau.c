@@ -84,8 +84,7 @@ static void remember(const struct policy_view *view,
         return;
     }
     if (state->window_count == window) {
-        memmove(&state->window[0],
-                &state->window[1],
+        memmove(&state->window[0], &state->window[1],
                 (window - 1) * sizeof(state->window[0]));
         state->window_count--;
     }
@@ -147,13 +146,11 @@ static void grow(const struct policy_view *view,
     }
     all->grows += count;
     state->silence = 0;
-    state->since[0] =
-        view->applies + (uint64_t)spec->value[PLATEAU_COOLDOWN];
+    state->since[0] = view->applies + (uint64_t)spec->value[PLATEAU_COOLDOWN];
     state->window_count = 0; /* what follows is another network's loss */
     state->window_examples = 0;
 
-    struct text why =
-        plan_record(plan, POLICY_PLATEAU, layer, EDIT_ADD, count);
+    struct text why = plan_record(plan, POLICY_PLATEAU, layer, EDIT_ADD, count);
     text_add(&why, "improvement ");
     text_real(&why, 100 * trend.gain, 3);
     text_add(&why, "%, at most ");
@@ -176,8 +173,7 @@ static void decide(const struct policy_view *view,
     CHECK(window >= 3);
     CHECK(window <= POLICY_WINDOW_MAX);
     remember(view, state, window);
-    if (state->window_count < window ||
-        state->window_examples < EXAMPLES_MIN) {
+    if (state->window_count < window || state->window_examples < EXAMPLES_MIN) {
         return;
     }
     if (view->applies < state->since[0]) {

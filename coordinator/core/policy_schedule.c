@@ -56,11 +56,7 @@ static void decide(const struct policy_view *view,
         return;
     }
     for (uint32_t layer = 0; layer < view->hidden_count; layer++) {
-        grow_layer(view,
-                   spec,
-                   &all->policies[ROLE_GROW][index],
-                   all,
-                   layer,
+        grow_layer(view, spec, &all->policies[ROLE_GROW][index], all, layer,
                    plan);
     }
 }

@@ -14,7 +14,7 @@ void state_init(struct plasticity_state *state);
 void state_encode(const struct plasticity_state *state, struct writer *writer);
 
 /* CORRUPT: not such a state. */
-enum status state_decode(struct reader *reader, struct plasticity_state *state)
-    MUST_CHECK;
+enum status state_decode(struct reader *reader,
+                         struct plasticity_state *state) MUST_CHECK;
 
 #endif /* COORDINATOR_CORE_STATE_H */

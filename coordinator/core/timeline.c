@@ -61,16 +61,15 @@ void timeline_next(const struct job_spec *spec,
     grant->task = cursor->task < shape->tasks_count ? cursor->task
                                                     : shape->tasks_count - 1;
     grant->task_examples = shape->task_examples[grant->task];
-    grant->position = cursor->task < shape->tasks_count
-                          ? cursor->position
-                          : grant->task_examples;
+    grant->position = cursor->task < shape->tasks_count ? cursor->position
+                                                        : grant->task_examples;
     if (!grant->closing) {
         uint64_t left = grant->task_examples - cursor->position;
 
         steps = least(steps_for(spec, left), spec->report_every_steps);
         steps = least(steps, total - cursor->step);
-        cursor->position += timeline_examples(
-            spec, cursor->position, grant->task_examples, steps);
+        cursor->position += timeline_examples(spec, cursor->position,
+                                              grant->task_examples, steps);
         if (cursor->position == grant->task_examples) {
             cursor->task++;
             cursor->position = 0;

@@ -122,10 +122,11 @@ guards() {
 }
 
 lengths() {
-    local file count
+    local file count most
     for file in $code; do
         count=$(wc -l <"$file")
-        [ "$count" -le 600 ] || echo "$file: $count lines, 600 at most"
+        case $file in tests/*) most=800 ;; *) most=600 ;; esac
+        [ "$count" -le $most ] || echo "$file: $count lines, $most at most"
     done
 }
 
@@ -166,7 +167,7 @@ readmes() {
 }
 
 leftovers() {
-    printf '%s\n' "$code" | xargs grep -nE '(TODO|FIXME|XXX|HACK)\b' /dev/null
+    printf '%s\n' "$code" | xargs grep -nE '\b(TODO|FIXME|XXX|HACK)\b' /dev/null
 }
 
 rule "includes follow the table" "$(includes)"
@@ -174,7 +175,7 @@ rule "third-party headers are where they belong" "$(third_party)"
 rule "the cores are pure" "$(purity)"
 rule "no banned function is called" "$(banned)"
 rule "header guards are their paths" "$(guards)"
-rule "files have at most 600 lines" "$(lengths)"
+rule "files have at most 600 lines, tests 800" "$(lengths)"
 rule "functions have at most 70 lines" "$(functions)"
 rule "headers compile alone" "$(alone)"
 rule "clang-format has nothing to say" "$(format)"

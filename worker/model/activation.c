@@ -1,6 +1,7 @@
 #include "worker/model/activation.h"
 
 #include "base/check.h"
+#include "worker/model/vector.h"
 #include <math.h>
 #include <string.h>
 
@@ -9,10 +10,17 @@ bool activation_keeps_z(enum activation activation)
     return activation == ACTIVATION_GELU;
 }
 
-static void relu(size_t n, const float *z, float *h)
+VECTOR static void relu(size_t n, const float *z, float *h)
 {
     for (size_t i = 0; i < n; i++) {
         h[i] = z[i] < 0.0f ? 0.0f : z[i]; /* NaN stays NaN */
+    }
+}
+
+VECTOR static void relu_gradient(size_t n, const float *h, float *d)
+{
+    for (size_t i = 0; i < n; i++) {
+        d[i] = h[i] > 0.0f ? d[i] : 0.0f;
     }
 }
 
@@ -67,9 +75,7 @@ void activation_gradient(enum activation activation,
 {
     switch (activation) {
     case ACTIVATION_RELU:
-        for (size_t i = 0; i < n; i++) {
-            d[i] = h[i] > 0.0f ? d[i] : 0.0f;
-        }
+        relu_gradient(n, h, d);
         break;
     case ACTIVATION_TANH:
         for (size_t i = 0; i < n; i++) {

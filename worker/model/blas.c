@@ -1,6 +1,7 @@
 #include "worker/model/blas.h"
 
 #include "base/check.h"
+#include "worker/model/vector.h"
 #include <cblas.h>
 #include <string.h>
 #if defined(__SSE2__)
@@ -59,6 +60,16 @@ void blas_nt(const struct matrix *a,
     }
 }
 
+VECTOR static void add_scaled(uint32_t n,
+                              float a,
+                              const float *restrict x,
+                              float *restrict y)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        y[i] += a * x[i];
+    }
+}
+
 /* c += row b, row by row of b: half of a ReLU net's gradients are zero, and
  * their rows are not even read. */
 static void add_rows(const struct matrix *a,
@@ -68,8 +79,7 @@ static void add_rows(const struct matrix *a,
     set_zero(c);
     for (uint32_t k = 0; k < b->rows; k++) {
         if (a->at[k] != 0.0f) {
-            cblas_saxpy((int)b->columns, a->at[k], b->at + k * b->stride, 1,
-                        c->at, 1);
+            add_scaled(b->columns, a->at[k], b->at + k * b->stride, c->at);
         }
     }
 }
@@ -96,7 +106,7 @@ void blas_nn(const struct matrix *a,
     }
 }
 
-static void scale_rows(const struct matrix *c, float beta)
+VECTOR static void scale_rows(const struct matrix *c, float beta)
 {
     for (uint32_t r = 0; r < c->rows; r++) {
         for (uint32_t k = 0; k < c->columns; k++) {
@@ -116,8 +126,7 @@ static void outer(float alpha,
         float factor = alpha * a->at[r];
 
         if (factor != 0.0f) {
-            cblas_saxpy((int)c->columns, factor, b->at, 1,
-                        c->at + r * c->stride, 1);
+            add_scaled(c->columns, factor, b->at, c->at + r * c->stride);
         }
     }
 }

@@ -1,5 +1,6 @@
 #include "worker/model/optimizer.h"
 
+#include "worker/model/vector.h"
 #include <math.h>
 #include <stddef.h>
 
@@ -41,65 +42,99 @@ struct correction optimizer_correction(const struct optimizer_spec *spec,
 
 /* buf = mu buf + g; w -= rate buf. PyTorch's first step sets buf = g, which is
  * the same from zero. */
-static void momentum(const struct optimizer_spec *spec,
-                     const struct optimizer_row *row)
+VECTOR static void momentum(const struct optimizer_spec *spec,
+                            const struct optimizer_row *row)
 {
     const float *restrict g = row->g;
     float *restrict w = row->w;
     float *restrict m = row->m;
     float mu = (float)spec->momentum;
     float decay = (float)spec->weight_decay;
+    float scale = row->scale;
+    float rate = row->rate;
+    uint32_t n = row->n;
 
-    for (uint32_t k = 0; k < row->n; k++) {
-        float d = row->scale * g[k] + decay * w[k];
+    for (uint32_t k = 0; k < n; k++) {
+        float d = scale * g[k] + decay * w[k];
 
         m[k] = mu * m[k] + d;
-        w[k] -= row->rate * m[k];
+        w[k] -= rate * m[k];
     }
 }
 
-static void plain(const struct optimizer_spec *spec,
-                  const struct optimizer_row *row)
+VECTOR static void plain(const struct optimizer_spec *spec,
+                         const struct optimizer_row *row)
 {
     const float *restrict g = row->g;
     float *restrict w = row->w;
     float keep = (float)(1 - (double)row->rate * spec->weight_decay);
 
-    for (uint32_t k = 0; k < row->n; k++) {
-        w[k] = keep * w[k] - row->rate * row->scale * g[k];
+    float rate = row->rate * row->scale;
+    uint32_t n = row->n;
+
+    for (uint32_t k = 0; k < n; k++) {
+        w[k] = keep * w[k] - rate * g[k];
+    }
+}
+
+/* moment = beta moment + (1 - beta) d, or d^2, with d = scale g + decay w. */
+VECTOR static void move_moment(const struct optimizer_row *row,
+                               double beta_wanted,
+                               float decay,
+                               bool square,
+                               float *restrict moment)
+{
+    const float *restrict g = row->g;
+    const float *restrict w = row->w;
+    float beta = (float)beta_wanted;
+    float other = (float)(1 - beta_wanted);
+    float scale = row->scale;
+    uint32_t n = row->n;
+
+    for (uint32_t k = 0; k < n; k++) {
+        float d = scale * g[k] + decay * w[k];
+
+        moment[k] = beta * moment[k] + other * d * (square ? d : 1.0f);
+    }
+}
+
+VECTOR static void move_weights(const struct optimizer_row *row,
+                                float keep,
+                                float epsilon)
+{
+    const float *restrict m = row->m;
+    const float *restrict v = row->v;
+    const float *restrict steps = row->steps;
+    const float *restrict roots = row->roots;
+    float *restrict w = row->w;
+    float row_step = row->row.step;
+    float row_root = row->row.root;
+    uint32_t n = row->n;
+
+    for (uint32_t k = 0; k < n; k++) {
+        float column_step = steps[k];
+        float column_root = roots[k];
+        float step = row_step > column_step ? row_step : column_step;
+        float root = row_root < column_root ? row_root : column_root;
+
+        w[k] = keep * w[k] - step * m[k] / (sqrtf(v[k]) / root + epsilon);
     }
 }
 
 /* Kingma and Ba (2015) and Loshchilov and Hutter (2019), in the order of
- * operations of PyTorch 1.13: denominator sqrt(v) / root + epsilon. */
+ * operations of PyTorch 1.13: denominator sqrt(v) / root + epsilon. Three
+ * loops, since a compiler can see of each that its arrays do not overlap. */
 static void adam(const struct optimizer_spec *spec,
                  const struct optimizer_row *row)
 {
-    const float *restrict g = row->g;
-    const float *restrict steps = row->steps;
-    const float *restrict roots = row->roots;
-    float *restrict w = row->w;
-    float *restrict m = row->m;
-    float *restrict v = row->v;
     bool decoupled = spec->kind == OPTIMIZER_ADAMW;
     float decay = decoupled ? 0.0f : (float)spec->weight_decay;
     float keep =
         decoupled ? (float)(1 - (double)row->rate * spec->weight_decay) : 1.0f;
-    float beta1 = (float)spec->beta1;
-    float beta2 = (float)spec->beta2;
-    float other1 = (float)(1 - spec->beta1);
-    float other2 = (float)(1 - spec->beta2);
-    float epsilon = (float)spec->epsilon;
 
-    for (uint32_t k = 0; k < row->n; k++) {
-        float d = row->scale * g[k] + decay * w[k];
-        float step = row->row.step > steps[k] ? row->row.step : steps[k];
-        float root = row->row.root < roots[k] ? row->row.root : roots[k];
-
-        m[k] = beta1 * m[k] + other1 * d;
-        v[k] = beta2 * v[k] + other2 * d * d;
-        w[k] = keep * w[k] - step * m[k] / (sqrtf(v[k]) / root + epsilon);
-    }
+    move_moment(row, spec->beta1, decay, false, row->m);
+    move_moment(row, spec->beta2, decay, true, row->v);
+    move_weights(row, keep, (float)spec->epsilon);
 }
 
 void optimizer_apply(const struct optimizer_spec *spec,

@@ -7,6 +7,7 @@
 #include "worker/model/loss.h"
 #include "worker/model/statistics.h"
 #include "worker/model/tree.h"
+#include "worker/model/vector.h"
 #include <math.h>
 #include <string.h>
 
@@ -47,7 +48,7 @@ void shard_input(struct shard *shard,
     }
 }
 
-static void add_bias(const struct shard *shard, uint32_t rows, float *z)
+VECTOR static void add_bias(const struct shard *shard, uint32_t rows, float *z)
 {
     const float *restrict bias = slab_row(&shard->biases, TENSOR_WEIGHT, 0);
     uint32_t units = shard->units_count;

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "worker/model/optimizer.h"
+#include "worker/model/vector.h"
 #include <math.h>
 #include <string.h>
 
@@ -12,7 +13,9 @@ struct rules {
     double shortest_maturity; /* steps; of candidates */
 };
 
-void statistics_forward(struct shard *shard, uint32_t rows, const float *h)
+VECTOR void statistics_forward(struct shard *shard,
+                               uint32_t rows,
+                               const float *h)
 {
     uint32_t units = shard->units_count;
     double *restrict sum = figure(shard, FIGURE_H);
@@ -32,10 +35,10 @@ void statistics_forward(struct shard *shard, uint32_t rows, const float *h)
     }
 }
 
-void statistics_backward(struct shard *shard,
-                         uint32_t rows,
-                         const float *h,
-                         const float *d)
+VECTOR void statistics_backward(struct shard *shard,
+                                uint32_t rows,
+                                const float *h,
+                                const float *d)
 {
     uint32_t units = shard->units_count;
     double *restrict taylor = figure(shard, FIGURE_TAYLOR);
@@ -198,7 +201,7 @@ static void add_unit(const struct shard *shard,
 }
 
 /* In LANES sums side by side, which the compiler can compute together. */
-static double row_abs(const float *w, uint32_t n)
+VECTOR static double row_abs(const float *w, uint32_t n)
 {
     enum { LANES = 8 };
     double lanes[LANES] = {0};

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include <stdbool.h>
+#include "worker/model/vector.h"
 #include <string.h>
 
 enum {
@@ -11,7 +12,7 @@ enum {
     PART = 256
 };
 
-static void add(float *restrict a, const float *restrict b, size_t n)
+VECTOR static void add(float *restrict a, const float *restrict b, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         a[i] += b[i];

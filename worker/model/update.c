@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "worker/model/inside.h"
 #include "worker/model/optimizer.h"
+#include "worker/model/vector.h"
 #include <math.h>
 #include <string.h>
 
@@ -75,7 +76,7 @@ static void keep_still(struct shard *shard, bool save)
 /* --- Gradients --- */
 
 /* Sums dz over the batch, row by row in double. */
-static void find_bias_gradient(struct shard *shard)
+VECTOR static void find_bias_gradient(struct shard *shard)
 {
     uint32_t units = shard->units_count;
     double *restrict sums = shard->bias_sums;
@@ -110,7 +111,7 @@ static struct matrix find_gradient(struct shard *shard, uint32_t first)
     return g;
 }
 
-static double square_sum(const float *values, uint32_t n)
+VECTOR static double square_sum(const float *values, uint32_t n)
 {
     enum { LANES = 8 };
     double lanes[LANES] = {0};
@@ -261,6 +262,15 @@ void shard_update(struct shard *shard, double rate, double scale)
     shard->progress.next_step = shard->step + 1;
 }
 
+VECTOR static void add_abs(uint32_t n,
+                           const float *restrict w,
+                           float *restrict sums)
+{
+    for (uint32_t k = 0; k < n; k++) {
+        sums[k] += fabsf(w[k]);
+    }
+}
+
 void shard_column_sums(const struct shard *shard, float *out)
 {
     uint32_t n = shard->inputs_count;
@@ -268,14 +278,8 @@ void shard_column_sums(const struct shard *shard, float *out)
     blas_enter();
     memset(out, 0, n * sizeof(*out));
     for (uint32_t u = 0; u < shard->units_count; u++) {
-        const float *restrict w = slab_row(&shard->weights, TENSOR_WEIGHT, u);
-        float *restrict sums = out;
-
-        if (shard->units[u].state != UNIT_LIVE) {
-            continue;
-        }
-        for (uint32_t k = 0; k < n; k++) {
-            sums[k] += fabsf(w[k]);
+        if (shard->units[u].state == UNIT_LIVE) {
+            add_abs(n, slab_row(&shard->weights, TENSOR_WEIGHT, u), out);
         }
     }
 }

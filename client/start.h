@@ -1,0 +1,31 @@
+/* start.h - makes a coordinator, and a worker, be there for one command.
+ *
+ * A command that needs a store's coordinator and finds none starts a transient
+ * one, which ends by itself; two commands that start one at the same time end
+ * up with the same. Every wait has a limit and a reason in words. */
+#ifndef CLIENT_START_H
+#define CLIENT_START_H
+
+#include "base/status.h"
+#include "client/place.h"
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Longer than any coordinator needs to open a store. */
+enum { START_WAIT_MS = 15000 };
+
+/* Returns when a coordinator listens. NOT_FOUND: the program is missing;
+ * DEADLINE, UNAVAILABLE: it does not come up; why tells the reason. */
+enum status start_transient(const struct place *place,
+                            char *why,
+                            size_t why_size) MUST_CHECK;
+
+/* Waits for the coordinator that the supervisor with this process id starts;
+ * pid 0: of another process. */
+enum status start_wait(const struct place *place,
+                       pid_t supervisor,
+                       char *why,
+                       size_t why_size) MUST_CHECK;
+
+#endif /* CLIENT_START_H */

@@ -1,0 +1,665 @@
+#include "coordinator/shell/keeper.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "coordinator/shell/journalcode.h"
+#include "coordinator/shell/recordcode.h"
+#include "coordinator/shell/statcode.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum {
+    /* A transaction that is not too long to wait for. */
+    GROUP_MAX = 2048,
+    /* Jobs whose last event is remembered: those in the core's slots, and
+     * some that have just left it. */
+    TAILS_MAX = 4 * JOBS_MAX
+};
+
+enum item_kind {
+    ITEM_JOB = 1,
+    ITEM_LAUNCH,  /* job record, and the first entry of the event log */
+    ITEM_JOURNAL,
+    ITEM_STAT,
+    ITEM_EVENT,
+    ITEM_NOTICE,  /* an event that is not kept */
+    ITEM_VERSION, /* manifest, head, job record */
+    ITEM_RESTORE, /* the same, made on the writer's thread */
+    ITEM_TAG
+};
+
+/* One action's worth. Which fields count depends on the kind. */
+struct item {
+    struct item *next;
+    enum item_kind kind;
+    enum status status;
+    uint64_t token;
+    uint64_t job;
+    uint64_t number; /* version; key of a stat */
+    uint64_t wall_ms;
+    unsigned char *bytes; /* the record */
+    size_t size;
+    unsigned char *more; /* LAUNCH: the launch record */
+    size_t more_size;
+    struct event_record *event;
+    struct manifest manifest;
+    struct manifest_restore restore;
+    uint64_t from;             /* RESTORE */
+    struct job_record *record; /* RESTORE: the job before it */
+    struct version *restored;
+    char name[NAME_BYTES_MAX]; /* TAG */
+    keeper_done_fn *done;
+    void *owner;
+};
+
+struct list {
+    struct item *first;
+    struct item *last;
+    size_t count;
+};
+
+struct tail {
+    uint64_t job; /* 0: free */
+    uint64_t last;
+    uint64_t used; /* tick */
+};
+
+struct keeper {
+    struct store *store;
+    struct jobs *writer;
+    struct keeper_events events;
+    struct list waiting;
+    struct list writing; /* the writer thread's while busy */
+    bool busy;
+    struct tail tails[TAILS_MAX];
+    uint64_t tick;
+    unsigned char *scratch; /* RECORD_BYTES_MAX */
+};
+
+enum status keeper_open(struct store *store,
+                        struct jobs *writer,
+                        const struct keeper_events *events,
+                        struct keeper **out)
+{
+    struct keeper *keeper = mem_new(sizeof(*keeper));
+
+    if (keeper == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    keeper->scratch = mem_new(RECORD_BYTES_MAX);
+    if (keeper->scratch == NULL) {
+        mem_free(keeper);
+        return STATUS_NO_MEMORY;
+    }
+    keeper->store = store;
+    keeper->writer = writer;
+    keeper->events = *events;
+    *out = keeper;
+    return STATUS_OK;
+}
+
+void keeper_close(struct keeper *keeper)
+{
+    if (keeper == NULL) {
+        return;
+    }
+    CHECK(keeper_backlog(keeper) == 0);
+    mem_free(keeper->scratch);
+    mem_free(keeper);
+}
+
+size_t keeper_backlog(const struct keeper *keeper)
+{
+    return keeper->waiting.count + keeper->writing.count;
+}
+
+static void free_item(struct item *item)
+{
+    mem_free(item->bytes);
+    mem_free(item->more);
+    mem_free(item->event);
+    manifest_fini(&item->manifest);
+    mem_free(item->record);
+    version_free(item->restored);
+    mem_free(item);
+}
+
+static void add(struct list *list, struct item *item)
+{
+    if (list->last != NULL) {
+        list->last->next = item;
+    } else {
+        list->first = item;
+    }
+    list->last = item;
+    list->count++;
+}
+
+static struct item *take(struct list *list)
+{
+    struct item *item = list->first;
+
+    if (item == NULL) {
+        return NULL;
+    }
+    list->first = item->next;
+    if (list->first == NULL) {
+        list->last = NULL;
+    }
+    item->next = NULL;
+    list->count--;
+    return item;
+}
+
+/* --- Writing, on the writer's thread --- */
+
+static enum status make_restore(struct keeper *keeper, struct item *item)
+{
+    unsigned char *bytes = NULL;
+    size_t size = 0;
+    enum status status = store_get_version(keeper->store, item->job,
+                                           item->from, &bytes, &size);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = version_decode(bytes, size, &item->restored);
+    mem_free(bytes);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = manifest_of_restore(item->restored, &item->restore,
+                                 &item->manifest);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    record_after_restore(item->record, item->restored, item->number);
+    item->bytes = mem_new(RECORD_BYTES_MAX);
+    if (item->bytes == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    item->size = recordcode_encode(item->record, item->bytes);
+    return STATUS_OK;
+}
+
+static enum status
+put_version(struct batch *batch, const struct item *item, const char *actor)
+{
+    const struct manifest *m = &item->manifest;
+    enum status status = batch_put_version(
+        batch, item->job, item->number, m->bytes, m->size, m->summary,
+        m->summary_size, m->chunks, m->chunks_count);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = batch_set_ref(batch, item->job, "head", item->number,
+                           item->wall_ms, actor);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    return batch_put_job(batch, item->job, item->bytes, item->size);
+}
+
+static enum status put(struct batch *batch, const struct item *item)
+{
+    enum status status = STATUS_OK;
+
+    switch (item->kind) {
+    case ITEM_JOB:
+        return batch_put_job(batch, item->job, item->bytes, item->size);
+    case ITEM_LAUNCH:
+        status = batch_put_job(batch, item->job, item->bytes, item->size);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        return batch_append(batch, LOG_EVENTS, item->job, item->more,
+                            item->more_size);
+    case ITEM_JOURNAL:
+        return batch_append(batch, LOG_JOURNAL, item->job, item->bytes,
+                            item->size);
+    case ITEM_STAT:
+        return batch_put_stat(batch, item->job, item->number, item->bytes,
+                              item->size);
+    case ITEM_EVENT:
+        return batch_append(batch, LOG_EVENTS, item->job, item->bytes,
+                            item->size);
+    case ITEM_VERSION:
+        return put_version(batch, item, "commit");
+    case ITEM_RESTORE:
+        return put_version(batch, item, "restore");
+    case ITEM_TAG:
+        return batch_set_ref(batch, item->job, item->name, item->number,
+                             item->wall_ms, "tag");
+    case ITEM_NOTICE:
+        break;
+    }
+    return STATUS_OK;
+}
+
+/* One transaction of the items from first on, up to (not with) end. */
+static enum status
+apply(struct keeper *keeper, struct item *first, const struct item *end)
+{
+    struct batch *batch = NULL;
+    enum status status = batch_open(&batch);
+
+    for (struct item *i = first; i != end && status == STATUS_OK;
+         i = i->next) {
+        if (i->status == STATUS_OK) {
+            status = put(batch, i);
+        }
+    }
+    if (status == STATUS_OK && batch_count(batch) > 0) {
+        status = store_apply(keeper->store, batch);
+    }
+    batch_close(batch);
+    return status;
+}
+
+/* What concerns the disk concerns all items; any other fault is one item's,
+ * and must not take the others with it. */
+static bool is_disk(enum status status)
+{
+    return status == STATUS_FULL || status == STATUS_IO ||
+           status == STATUS_NO_MEMORY;
+}
+
+static void write_group(void *work)
+{
+    struct keeper *keeper = work;
+    enum status status = STATUS_OK;
+
+    for (struct item *i = keeper->writing.first; i != NULL; i = i->next) {
+        if (i->kind == ITEM_RESTORE) {
+            i->status = make_restore(keeper, i);
+        }
+    }
+    status = apply(keeper, keeper->writing.first, NULL);
+    if (status == STATUS_OK) {
+        return;
+    }
+    for (struct item *i = keeper->writing.first; i != NULL; i = i->next) {
+        if (i->status == STATUS_OK && i->kind != ITEM_NOTICE) {
+            i->status = is_disk(status) ? status : apply(keeper, i, i->next);
+        }
+    }
+}
+
+/* --- Telling, on the loop's thread --- */
+
+static bool find_event(void *owner, uint64_t key, const void *bytes,
+                       size_t size)
+{
+    bool *found = owner;
+
+    (void)key;
+    (void)bytes;
+    (void)size;
+    *found = true;
+    return false;
+}
+
+static bool has_event(struct keeper *keeper, uint64_t job, uint64_t sequence)
+{
+    bool found = false;
+    enum status status = store_scan_log(keeper->store, LOG_EVENTS, job,
+                                        sequence, find_event, &found);
+
+    return status == STATUS_OK && found;
+}
+
+/* Sequences have no gaps, so the last one is found by halving. */
+static uint64_t read_last_event(struct keeper *keeper, uint64_t job)
+{
+    uint64_t none = 1; /* there is no event from here on */
+    uint64_t some = 0; /* there is one here, or this is 0 */
+
+    while (has_event(keeper, job, none)) {
+        some = none;
+        none *= 2;
+    }
+    while (none - some > 1) {
+        uint64_t middle = some + (none - some) / 2;
+
+        if (has_event(keeper, job, middle)) {
+            some = middle;
+        } else {
+            none = middle;
+        }
+    }
+    return some;
+}
+
+static struct tail *tail_of(struct keeper *keeper, uint64_t job)
+{
+    struct tail *oldest = &keeper->tails[0];
+
+    keeper->tick++;
+    for (uint32_t t = 0; t < TAILS_MAX; t++) {
+        struct tail *tail = &keeper->tails[t];
+
+        if (tail->job == job) {
+            tail->used = keeper->tick;
+            return tail;
+        }
+        if (tail->used < oldest->used) {
+            oldest = tail;
+        }
+    }
+    *oldest = (struct tail){.job = job,
+                            .last = read_last_event(keeper, job),
+                            .used = keeper->tick};
+    return oldest;
+}
+
+uint64_t keeper_last_event(struct keeper *keeper, uint64_t job)
+{
+    return tail_of(keeper, job)->last;
+}
+
+static void tell(struct keeper *keeper, struct item *item)
+{
+    const struct keeper_events *events = &keeper->events;
+    bool fine = item->status == STATUS_OK;
+
+    if (!fine) {
+        log_line(LOG_ERROR, "keeper", "store_failed",
+                 "job=j%" PRIu64 " item=%d why=\"%s\"", item->job, item->kind,
+                 status_text(item->status));
+    }
+    if (fine && (item->kind == ITEM_EVENT || item->kind == ITEM_LAUNCH)) {
+        tail_of(keeper, item->job)->last++;
+    }
+    if (fine && item->event != NULL && events->on_event != NULL) {
+        events->on_event(events->owner, item->job,
+                         tail_of(keeper, item->job)->last, item->event);
+    }
+    if (fine &&
+        (item->kind == ITEM_VERSION || item->kind == ITEM_RESTORE) &&
+        events->on_version != NULL) {
+        events->on_version(events->owner, item->job, item->number);
+    }
+    if (item->token != 0) {
+        events->on_stored(events->owner, item->token, item->status,
+                          fine ? item->restored : NULL);
+    }
+    if (item->done != NULL) {
+        item->done(item->owner, item->status);
+    }
+}
+
+static void submit(struct keeper *keeper);
+
+static void group_done(void *work)
+{
+    struct keeper *keeper = work;
+    struct list done = keeper->writing;
+    struct item *item = NULL;
+
+    keeper->writing = (struct list){.first = NULL};
+    keeper->busy = false;
+    while ((item = take(&done)) != NULL) {
+        tell(keeper, item);
+        free_item(item);
+    }
+    submit(keeper);
+    if (keeper->events.on_idle != NULL) {
+        keeper->events.on_idle(keeper->events.owner);
+    }
+}
+
+static void submit(struct keeper *keeper)
+{
+    enum status status;
+
+    if (keeper->busy || keeper->waiting.count == 0) {
+        return;
+    }
+    while (keeper->writing.count < GROUP_MAX && keeper->waiting.count > 0) {
+        add(&keeper->writing, take(&keeper->waiting));
+    }
+    keeper->busy = true;
+    status = jobs_submit(keeper->writer, write_group, group_done, keeper);
+    /* At most one of ours is in the pool, which has room for a few. */
+    CHECK(status == STATUS_OK);
+}
+
+/* --- Items --- */
+
+static void enqueue(struct keeper *keeper, struct item *item)
+{
+    if (item->kind == ITEM_EVENT || item->kind == ITEM_LAUNCH ||
+        item->kind == ITEM_NOTICE) {
+        /* Before the first of them is written: the last one is known. */
+        (void)tail_of(keeper, item->job);
+    }
+    add(&keeper->waiting, item);
+    submit(keeper);
+}
+
+static void no_memory(struct keeper *keeper, uint64_t token)
+{
+    log_line(LOG_ERROR, "keeper", "no_memory", "token=%" PRIu64, token);
+    if (token != 0) {
+        keeper->events.on_stored(keeper->events.owner, token,
+                                 STATUS_NO_MEMORY, NULL);
+    }
+}
+
+/* An item with a copy of size bytes of the scratch; NULL: token was told. */
+static struct item *item_new(struct keeper *keeper,
+                             enum item_kind kind,
+                             uint64_t token,
+                             uint64_t job,
+                             size_t size)
+{
+    struct item *item = mem_new(sizeof(*item));
+
+    if (item != NULL && size > 0) {
+        item->bytes = mem_new(size);
+        if (item->bytes == NULL) {
+            mem_free(item);
+            item = NULL;
+        }
+    }
+    if (item == NULL) {
+        no_memory(keeper, token);
+        return NULL;
+    }
+    if (size > 0) {
+        memcpy(item->bytes, keeper->scratch, size);
+    }
+    item->kind = kind;
+    item->token = token;
+    item->job = job;
+    item->size = size;
+    item->wall_ms = clock_wall_ms();
+    return item;
+}
+
+void keeper_put_job(struct keeper *keeper,
+                    uint64_t token,
+                    const struct job_record *record)
+{
+    size_t size = recordcode_encode(record, keeper->scratch);
+    struct item *item = item_new(keeper, ITEM_JOB, token, record->job, size);
+
+    if (item != NULL) {
+        enqueue(keeper, item);
+    }
+}
+
+void keeper_launch(struct keeper *keeper,
+                   uint64_t token,
+                   const struct job_record *record,
+                   const struct launch_record *launch)
+{
+    size_t size = recordcode_encode(record, keeper->scratch);
+    struct item *item = item_new(keeper, ITEM_LAUNCH, token, record->job, size);
+
+    if (item == NULL) {
+        return;
+    }
+    item->more = mem_new(LAUNCH_BYTES_MAX);
+    if (item->more == NULL) {
+        free_item(item);
+        no_memory(keeper, token);
+        return;
+    }
+    item->more_size = eventcode_encode_launch(launch, item->more);
+    enqueue(keeper, item);
+}
+
+void keeper_journal(struct keeper *keeper,
+                    uint64_t token,
+                    const struct job_record *record,
+                    const struct grant *grant,
+                    const struct decision *decisions,
+                    uint32_t decisions_count)
+{
+    size_t size = journalcode_encode(grant, record->line, decisions,
+                                     decisions_count, keeper->scratch);
+    struct item *item =
+        item_new(keeper, ITEM_JOURNAL, token, record->job, size);
+
+    if (item != NULL) {
+        enqueue(keeper, item);
+    }
+}
+
+void keeper_stat(struct keeper *keeper,
+                 uint64_t job,
+                 const struct interval_stat *stat)
+{
+    size_t size = statcode_encode(stat, keeper->scratch);
+    struct item *item = item_new(keeper, ITEM_STAT, 0, job, size);
+
+    if (item != NULL) {
+        item->number = statcode_key(stat->line, stat->interval);
+        enqueue(keeper, item);
+    }
+}
+
+void keeper_event(struct keeper *keeper,
+                  uint64_t job,
+                  const struct event_record *event,
+                  bool logged)
+{
+    size_t size = eventcode_encode(event, keeper->scratch);
+    struct item *item =
+        item_new(keeper, logged ? ITEM_EVENT : ITEM_NOTICE, 0, job, size);
+
+    if (item == NULL) {
+        return;
+    }
+    item->event = mem_new(sizeof(*item->event));
+    if (item->event == NULL) {
+        free_item(item);
+        no_memory(keeper, 0);
+        return;
+    }
+    *item->event = *event;
+    enqueue(keeper, item);
+}
+
+void keeper_commit(struct keeper *keeper,
+                   uint64_t token,
+                   const struct job_record *record,
+                   struct manifest *manifest,
+                   uint64_t wall_ms)
+{
+    size_t size = recordcode_encode(record, keeper->scratch);
+    struct item *item =
+        item_new(keeper, ITEM_VERSION, token, record->job, size);
+
+    if (item == NULL) {
+        manifest_fini(manifest);
+        return;
+    }
+    item->manifest = *manifest;
+    *manifest = (struct manifest){.bytes = NULL};
+    item->number = record->head;
+    item->wall_ms = wall_ms;
+    enqueue(keeper, item);
+}
+
+void keeper_restore(struct keeper *keeper,
+                    uint64_t token,
+                    const struct job_record *record,
+                    uint64_t from,
+                    const struct manifest_restore *restore)
+{
+    struct item *item = item_new(keeper, ITEM_RESTORE, token, record->job, 0);
+
+    if (item == NULL) {
+        return;
+    }
+    item->record = mem_new(sizeof(*item->record));
+    if (item->record == NULL) {
+        free_item(item);
+        no_memory(keeper, token);
+        return;
+    }
+    *item->record = *record;
+    item->restore = *restore;
+    item->from = from;
+    item->number = restore->number;
+    item->wall_ms = restore->wall_ms;
+    enqueue(keeper, item);
+}
+
+enum status keeper_tag(struct keeper *keeper,
+                       const char *name,
+                       uint64_t job,
+                       uint64_t number,
+                       keeper_done_fn *done,
+                       void *owner)
+{
+    struct item *item = NULL;
+
+    if (strlen(name) >= NAME_BYTES_MAX) {
+        return STATUS_INVALID;
+    }
+    item = item_new(keeper, ITEM_TAG, 0, job, 0);
+    if (item == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    memcpy(item->name, name, strlen(name) + 1);
+    item->number = number;
+    item->done = done;
+    item->owner = owner;
+    enqueue(keeper, item);
+    return STATUS_OK;
+}
+
+static const struct item *newest_record(const struct list *list, uint64_t job)
+{
+    const struct item *found = NULL;
+
+    for (const struct item *i = list->first; i != NULL; i = i->next) {
+        if (i->job == job && (i->kind == ITEM_JOB || i->kind == ITEM_LAUNCH ||
+                              i->kind == ITEM_VERSION)) {
+            found = i;
+        }
+    }
+    return found;
+}
+
+const unsigned char *
+keeper_pending_job(const struct keeper *keeper, uint64_t job, size_t *out_size)
+{
+    const struct item *item = newest_record(&keeper->waiting, job);
+
+    if (item == NULL) {
+        item = newest_record(&keeper->writing, job);
+    }
+    if (item == NULL) {
+        return NULL;
+    }
+    *out_size = item->size;
+    return item->bytes;
+}

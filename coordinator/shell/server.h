@@ -1,0 +1,78 @@
+/* server.h - the control service on the wire; server.c alone sees gRPC.
+ *
+ *   gRPC threads -> completion queue -> pump thread -> inproc PAIR -> loop
+ *
+ * The pump only forwards. Every call belongs to the loop's thread, which
+ * starts all operations. A call that has been handed to on_request is the
+ * handler's until it is answered (call_reply, call_finish) or on_closed says
+ * that the client is gone; after either it must not be touched. So a handler
+ * that does not answer at once must attach events first. */
+#ifndef COORDINATOR_SHELL_SERVER_H
+#define COORDINATOR_SHELL_SERVER_H
+
+#include "base/link.h"
+#include "base/loop.h"
+#include "proto/rpc.h"
+
+enum {
+    /* Calls at once: watchers of a big team, at 14 KB each. */
+    CALLS_MAX = 1024
+};
+
+struct server;
+struct call;
+
+/* request is borrowed for the call of this function. */
+typedef void server_request_fn(void *owner,
+                               struct call *call,
+                               enum rpc_method method,
+                               const ProtobufCMessage *request);
+
+struct server_options {
+    struct loop *loop;
+    struct link_context *context;
+    const char *address; /* "unix:PATH", "HOST:PORT", "ipv4:HOST:PORT" */
+    bool insecure;       /* beyond this machine, without encryption */
+    server_request_fn *on_request;
+    void *owner;
+};
+
+/* why gets a sentence. CONFLICT: the address is in use. REFUSED: it is not of
+ * this machine and insecure is not set. INVALID, IO, NO_MEMORY. */
+enum status server_open(const struct server_options *options,
+                        char *why,
+                        size_t why_size,
+                        struct server **out) MUST_CHECK;
+/* Takes no new calls, gives those under way grace_ms to end, cancels the rest
+ * and waits for them. Turns the loop: not from within a callback. */
+void server_stop(struct server *server, uint32_t grace_ms);
+void server_close(struct server *server); /* accepts NULL; after server_stop */
+
+int server_port(const struct server *server); /* 1 for a unix socket */
+unsigned server_calls(const struct server *server);       /* under way */
+uint64_t server_calls_total(const struct server *server); /* ever begun */
+/* When a call last began or ended; 0: there was none. */
+uint64_t server_active_ms(const struct server *server);
+
+struct call_events {
+    void (*on_writable)(void *owner); /* after each call_send; may be NULL */
+    void (*on_closed)(void *owner);   /* the client is gone */
+    void *owner;
+};
+void call_attach(struct call *call, const struct call_events *events);
+
+/* The one message of a unary call, and its end. */
+void call_reply(struct call *call, const ProtobufCMessage *message);
+/* The end: OK of a stream, or an error with a sentence of any call. */
+void call_finish(struct call *call, enum status status, const char *text);
+
+/* One more message of a stream. Takes the buffer (of rpc_pack). Only while
+ * call_writable: one message at a time is under way, which is what slows a
+ * fast sender down to a slow reader. */
+void call_send(struct call *call, struct grpc_byte_buffer *buffer);
+bool call_writable(const struct call *call);
+bool call_streams(const struct call *call);
+
+void server_drop_buffer(struct grpc_byte_buffer *buffer); /* accepts NULL */
+
+#endif /* COORDINATOR_SHELL_SERVER_H */

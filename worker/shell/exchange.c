@@ -1,0 +1,272 @@
+#include "worker/shell/exchange.h"
+
+#include "base/check.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <stdalign.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    /* Frames taken in per call, so that control traffic gets its turn. */
+    FRAMES_PER_CALL = 64,
+    /* The other side of a broken tcp link is given up after about a second. */
+    HEARTBEAT_MS = 300
+};
+
+struct peer {
+    struct link *link; /* NULL: a free entry */
+    uint32_t worker;
+    uint64_t used; /* the exchange's count of uses: the least goes first */
+    char endpoint[ENDPOINT_BYTES_MAX];
+};
+
+struct exchange {
+    struct exchange_options options;
+    struct link *inlet;
+    struct peer peers[WORKERS_MAX];
+    uint64_t uses;
+    uint64_t bytes_sent;
+};
+
+/* No limit on the queues: the protocol bounds what can be under way. */
+static struct link_options link_options(enum link_kind kind)
+{
+    return (struct link_options){.kind = kind,
+                                 .part_bytes_max = FRAME_BYTES_MAX,
+                                 .queue_max = 0,
+                                 .linger_ms = 0,
+                                 .heartbeat_ms = HEARTBEAT_MS};
+}
+
+/* 0MQ may hand over bytes where they lie in its receive buffer. */
+static enum status align_floats(struct frame *payload)
+{
+    struct frame aligned;
+    enum status status = STATUS_OK;
+
+    if ((uintptr_t)frame_data(payload) % alignof(float) == 0) {
+        return STATUS_OK;
+    }
+    status =
+        frame_init_copy(&aligned, frame_data(payload), frame_size(payload));
+    if (status == STATUS_OK) {
+        frame_close(payload);
+        frame_move(payload, &aligned);
+        frame_close(&aligned);
+    }
+    return status;
+}
+
+/* A message of one empty part only tries the link. */
+static void take_message(struct exchange *exchange,
+                         struct frame *parts,
+                         size_t count)
+{
+    struct frame_header header;
+    enum status status = STATUS_INVALID;
+
+    if (count == 2) {
+        status =
+            frame_header_decode(frame_data(&parts[0]), frame_size(&parts[0]),
+                                frame_size(&parts[1]), &header);
+    } else if (count == 1 && frame_size(&parts[0]) == 0) {
+        frame_close(&parts[0]);
+        return;
+    }
+    if (status == STATUS_OK) {
+        status = align_floats(&parts[1]);
+    }
+    if (status != STATUS_OK) {
+        log_line(LOG_WARN, "exchange", "frame_refused", "why=\"%s\"",
+                 status_text(status));
+        for (size_t i = 0; i < count; i++) {
+            frame_close(&parts[i]);
+        }
+        return;
+    }
+    frame_close(&parts[0]);
+    exchange->options.on_frame(exchange->options.owner, &header, &parts[1]);
+}
+
+void exchange_poll(struct exchange *exchange)
+{
+    for (int i = 0; i < FRAMES_PER_CALL; i++) {
+        struct frame parts[2];
+        size_t count = 0;
+        enum status status = link_receive(exchange->inlet, parts, 2, &count);
+
+        if (status == STATUS_BUSY) {
+            return;
+        }
+        if (status != STATUS_OK) {
+            log_line(LOG_WARN, "exchange", "message_refused", "why=\"%s\"",
+                     status_text(status));
+            continue;
+        }
+        take_message(exchange, parts, count);
+    }
+}
+
+static void on_readable(void *owner)
+{
+    exchange_poll(owner);
+}
+
+enum status exchange_open(const struct exchange_options *options,
+                          struct exchange **out)
+{
+    struct link_options inlet = link_options(LINK_PULL);
+    struct exchange *exchange = mem_new(sizeof(*exchange));
+    enum status status = STATUS_NO_MEMORY;
+
+    if (exchange == NULL) {
+        return status;
+    }
+    exchange->options = *options;
+    status = link_bind(options->context, &inlet, options->endpoint,
+                       &exchange->inlet);
+    if (status == STATUS_OK) {
+        status = loop_add_link(options->loop, exchange->inlet, on_readable,
+                               exchange);
+    }
+    if (status != STATUS_OK) {
+        exchange_close(exchange);
+        return status;
+    }
+    *out = exchange;
+    return STATUS_OK;
+}
+
+void exchange_close(struct exchange *exchange)
+{
+    if (exchange == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < WORKERS_MAX; i++) {
+        link_close(exchange->peers[i].link);
+    }
+    loop_remove_link(exchange->options.loop, exchange->inlet);
+    link_close(exchange->inlet);
+    mem_free(exchange);
+}
+
+const char *exchange_endpoint(const struct exchange *exchange)
+{
+    return link_endpoint(exchange->inlet);
+}
+
+static struct peer *find_peer(struct exchange *exchange, uint32_t worker)
+{
+    for (uint32_t i = 0; i < WORKERS_MAX; i++) {
+        struct peer *peer = &exchange->peers[i];
+
+        if (peer->link != NULL && peer->worker == worker) {
+            peer->used = ++exchange->uses;
+            return peer;
+        }
+    }
+    return NULL;
+}
+
+/* A free entry, or that of the worker not heard of for longest. A placement
+ * has WORKERS_MAX workers at most, this one included, so one in use stays. */
+static struct peer *take_peer(struct exchange *exchange)
+{
+    struct peer *oldest = &exchange->peers[0];
+
+    for (uint32_t i = 0; i < WORKERS_MAX; i++) {
+        struct peer *peer = &exchange->peers[i];
+
+        if (peer->link == NULL) {
+            return peer;
+        }
+        if (peer->used < oldest->used) {
+            oldest = peer;
+        }
+    }
+    link_close(oldest->link);
+    oldest->link = NULL;
+    return oldest;
+}
+
+enum status exchange_connect(struct exchange *exchange,
+                             uint32_t worker,
+                             const char *endpoint)
+{
+    struct link_options options = link_options(LINK_PUSH);
+    struct peer *peer = find_peer(exchange, worker);
+    struct link *link = NULL;
+    enum status status = STATUS_OK;
+
+    if (peer != NULL && strcmp(peer->endpoint, endpoint) == 0) {
+        return STATUS_OK;
+    }
+    status = link_connect(exchange->options.context, &options, endpoint, &link);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (peer != NULL) {
+        link_close(peer->link);
+    } else {
+        peer = take_peer(exchange);
+    }
+    peer->link = link;
+    peer->worker = worker;
+    peer->used = ++exchange->uses;
+    (void)snprintf(peer->endpoint, sizeof(peer->endpoint), "%s", endpoint);
+    return STATUS_OK;
+}
+
+bool exchange_connected(struct exchange *exchange, uint32_t worker)
+{
+    struct peer *peer = find_peer(exchange, worker);
+    struct frame empty;
+
+    if (peer == NULL) {
+        return false;
+    }
+    frame_init_empty(&empty);
+    if (link_send(peer->link, &empty, 1) != STATUS_OK) {
+        frame_close(&empty);
+        return false;
+    }
+    return true;
+}
+
+enum status exchange_send(struct exchange *exchange,
+                          uint32_t worker,
+                          const struct frame_header *header,
+                          struct frame *payload)
+{
+    unsigned char bytes[FRAME_HEADER_BYTES_MAX];
+    size_t size = frame_header_encode(header, bytes);
+    struct peer *peer = find_peer(exchange, worker);
+    struct frame parts[2];
+    uint64_t total = size + frame_size(payload);
+    enum status status = STATUS_UNAVAILABLE;
+
+    if (peer != NULL) {
+        status = frame_init_copy(&parts[0], bytes, size);
+    }
+    if (status != STATUS_OK) {
+        frame_close(payload);
+        return status;
+    }
+    frame_move(&parts[1], payload);
+    frame_close(payload);
+    status = link_send(peer->link, parts, 2);
+    if (status != STATUS_OK) {
+        frame_close(&parts[1]);
+        frame_close(&parts[0]);
+        return STATUS_UNAVAILABLE;
+    }
+    exchange->bytes_sent += total;
+    return STATUS_OK;
+}
+
+uint64_t exchange_bytes_sent(const struct exchange *exchange)
+{
+    return exchange->bytes_sent;
+}

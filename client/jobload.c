@@ -175,7 +175,7 @@ static int make_absolute(const struct tool *tool,
     if (count < 0 || (size_t)count >= sizeof(spec->data.dir)) {
         return tool_usage(tool, "data.dir: %s is too long a path.", joined);
     }
-    (void)snprintf(spec->data.dir, sizeof(spec->data.dir), "%s", joined);
+    memcpy(spec->data.dir, joined, (size_t)count + 1);
     return EXIT_DONE;
 }
 

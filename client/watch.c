@@ -222,28 +222,40 @@ static bool follow(struct watcher *w)
     return over;
 }
 
+/* Is the coordinator back? Said quietly, since it will be asked again. */
+static bool is_back(struct watcher *w)
+{
+    Cajal__V1__AboutRequest request = CAJAL__V1__ABOUT_REQUEST__INIT;
+    Cajal__V1__AboutReply *reply = NULL;
+
+    if (w->tool->cli.values[FLAG_ADDRESS] == NULL) {
+        return place_answers(&w->tool->place);
+    }
+    if (cajal_about(w->tool->cajal, &request, &reply) != STATUS_OK) {
+        return false;
+    }
+    cajal_free(reply);
+    return true;
+}
+
 /* The coordinator is away. True: the watch is over. */
 static bool reconnect(struct watcher *w)
 {
     const struct timespec pause = {.tv_nsec = RETRY_NS};
-    bool remote = w->tool->cli.values[FLAG_ADDRESS] != NULL;
 
     while (!told_to_stop(w)) {
         (void)nanosleep(&pause, NULL);
-        if (remote || place_answers(&w->tool->place)) {
+        if (is_back(w)) { /* a new handle does not wait as gRPC's would */
             cajal_close(w->tool->cajal);
             w->tool->cajal = NULL;
             return tool_connect(w->tool, NEED_RUNNING) != EXIT_DONE;
         }
         if (clock_now_ms() - w->heard_ms >= WATCH_LOST_MS) {
             wipe(w);
-            w->result->end = WATCH_LOST;
             w->result->exit_code = tool_fail(
                 w->tool, STATUS_UNAVAILABLE,
                 "the coordinator went away and is not back after 30 s. What "
-                "was saved is kept. See %s/logs/coordinator.log and "
-                "%s/logs/supervise.log",
-                w->tool->place.store, w->tool->place.store);
+                "was saved is kept. Its last words: cajal logs");
             return true;
         }
     }

@@ -146,6 +146,10 @@ static void on_late_commit(struct coord *c,
     struct job *job = &c->jobs[token->slot];
 
     if (status == STATUS_OK && token->detail > job->record.last_version) {
+        struct text text =
+            action_event(out, token->slot, "version", token->detail);
+
+        text_add(&text, "committed while the job went back");
         job->record.head = token->detail;
         job->record.last_version = token->detail;
     }

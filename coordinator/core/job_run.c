@@ -125,6 +125,7 @@ static void journal(struct job *job,
         return; /* decided again by a replay */
     }
     job->journaled = grant->interval + 1;
+    remember_decisions(job);
     action = action_add(out, ACTION_STORE_JOURNAL);
     action->slot = slot;
     /* The coordinator gives a token where somebody waits for it. */
@@ -132,6 +133,7 @@ static void journal(struct job *job,
     action->journal.grant = grant;
     action->journal.decisions = job->plan.decisions;
     action->journal.decisions_count = job->plan.decisions_count;
+    tell_decisions(job, slot, out);
 }
 
 static void decide(struct job *job, uint32_t slot, struct actions *out)
@@ -172,9 +174,7 @@ static void decide(struct job *job, uint32_t slot, struct actions *out)
     job->decided++;
     job->closing_decided = grant->closing;
     job_expect_reports(job, interval);
-    remember_decisions(job);
     journal(job, slot, grant, out);
-    tell_decisions(job, slot, out);
 }
 
 static void send_grants(struct job *job,

@@ -76,6 +76,11 @@ int cluster_start(struct tool *tool,
     if (code != EXIT_DONE || there) {
         return code;
     }
+    if (!spawn_has("cajal-coordinator") || !spawn_has("cajal-worker")) {
+        return tool_fail(tool, STATUS_NOT_FOUND,
+                         "cajal-coordinator and cajal-worker must be "
+                         "installed in the directory of cajal.");
+    }
     if (!supervise_is_there(&tool->place)) {
         status =
             spawn_supervisor(&tool->place, workers, threads, &out->supervisor);

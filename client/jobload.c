@@ -117,6 +117,7 @@ static int print_errors(const struct tool *tool,
     text_init(&text, memory, JOBFILE_PRINT_BYTES_MAX);
     jobfile_errors_print(source, errors, &text);
     (void)fputs(memory, stderr);
+    (void)fputs("Nothing was started.\n", stderr);
     mem_free(memory);
     return EXIT_BAD_USAGE;
 }

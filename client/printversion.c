@@ -336,10 +336,10 @@ static void print_ids(struct print *print,
 void print_diff(struct print *print, const cJSON *document)
 {
     static const struct table_column columns[] = {
-        {"LAYER", false, 0, false},     {"FROM", false, 5, false},
-        {"TO", false, 5, false},        {"UNITS", true, 0, false},
-        {"PARAMETERS", true, 2, false}, {"", true, 2, false},
-        {"CHANGE", true, 3, false},     {"MOVED", true, 4, false},
+        {"LAYER", false, 0, false},      {"FROM", false, 5, false},
+        {"TO", false, 5, false},         {"UNITS", true, 0, false},
+        {"PARAMS FROM", true, 1, false}, {"PARAMS TO", true, 2, false},
+        {"CHANGE", true, 3, false},      {"MOVED", true, 4, false},
     };
     const struct look *look = &print->look;
     struct table *table = table_open(columns, COUNT_OF(columns));

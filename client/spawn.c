@@ -134,6 +134,14 @@ static enum status launch(struct command *command,
     return STATUS_OK;
 }
 
+bool spawn_has(const char *program)
+{
+    char path[PATH_BYTES_MAX];
+
+    return place_program(program, path, sizeof(path)) == STATUS_OK &&
+           access(path, X_OK) == 0;
+}
+
 enum status spawn_coordinator(const struct place *place,
                               const struct spawn_coordinator *options,
                               pid_t *out)

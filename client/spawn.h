@@ -33,6 +33,9 @@ enum status spawn_worker(const struct place *place,
                          const struct spawn_worker *options,
                          pid_t *out) MUST_CHECK;
 
+/* Is the program of that name installed beside this one? */
+bool spawn_has(const char *program);
+
 /* This tool again, as a hidden verb in a session of its own. */
 enum status spawn_supervisor(const struct place *place,
                              uint32_t workers,

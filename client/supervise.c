@@ -168,8 +168,10 @@ static void start(struct supervisor *s, struct guard *guard, uint64_t now_ms)
     }
     if (status != STATUS_OK) {
         guard->pid = 0;
-        log_line(LOG_ERROR, "supervise", "cannot_start", "name=%s status=%s",
-                 guard->name, status_text(status));
+        log_line(LOG_ERROR, "supervise", "cannot_start", "name=%s why=\"%s\"",
+                 guard->name,
+                 status == STATUS_NOT_FOUND ? "not installed beside cajal"
+                                            : status_text(status));
         if (guard->kind == GUARD_COORDINATOR) {
             s->told_to_end = true;
             s->failed = true;

@@ -27,7 +27,7 @@ static bool is_its_hash(const struct hash *hash, const void *bytes, size_t size)
 }
 
 /* What is there is compared, not believed: a chunk that has rotted since is
- * replaced, or the new version would rest on it. Comparing costs a tenth of
+ * replaced, or the new version would rest on it. Comparing costs a fifth of
  * hashing, so a chunk that is there already is the cheapest of all. */
 static enum status put_chunk(struct kv_txn *txn, const struct chunk *chunk)
 {

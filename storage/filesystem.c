@@ -45,25 +45,23 @@ static const char *const fuse_networks[] = {
     "fuse.lizardfs",    "fuse.grpcfuse",  "fuse.osxfs",
 };
 
-/* `36 35 98:0 /root /mount options tags - TYPE source options` */
-static void read_mount_type(const char *line,
-                            dev_t device,
+bool filesystem_parse_mount(const char *line,
+                            unsigned major_number,
+                            unsigned minor_number,
                             struct filesystem *out)
 {
-    unsigned major_number = 0;
-    unsigned minor_number = 0;
+    unsigned major_found = 0;
+    unsigned minor_found = 0;
     const char *type = strstr(line, " - ");
 
-    if (type == NULL) {
-        return;
+    if (type == NULL ||
+        sscanf(line, "%*u %*u %u:%u", &major_found, &minor_found) != 2) {
+        return false;
     }
-    if (sscanf(line, "%*d %*d %u:%u", &major_number, &minor_number) != 2) {
-        return;
+    if (major_found != major_number || minor_found != minor_number) {
+        return false;
     }
-    if (major_number != major(device) || minor_number != minor(device)) {
-        return;
-    }
-    (void)sscanf(type, " - %31s", out->name);
+    return sscanf(type, " - %31s", out->name) == 1;
 }
 
 /* Without /proc the name stays empty, and the FUSE filesystem is allowed. */
@@ -81,7 +79,10 @@ static void name_fuse(const char *dir, struct filesystem *out)
         return;
     }
     while (fgets(line, sizeof(line), mounts) != NULL) {
-        read_mount_type(line, status.st_dev, out);
+        if (filesystem_parse_mount(line, major(status.st_dev),
+                                   minor(status.st_dev), out)) {
+            break;
+        }
     }
     fclose(mounts);
 }

@@ -7,6 +7,7 @@
 #define STORAGE_FILESYSTEM_H
 
 #include "base/status.h"
+#include <stdbool.h>
 #include <stdint.h>
 
 struct filesystem {
@@ -17,6 +18,14 @@ struct filesystem {
 /* IO: the directory cannot be looked at; errno tells why, for the caller to
  * log. */
 enum status filesystem_of(const char *dir, struct filesystem *out) MUST_CHECK;
+
+/* Takes the name from a line of /proc/self/mountinfo,
+ *     36 35 98:0 /root /mount options tags - TYPE source options
+ * if it is of the device with these numbers. */
+bool filesystem_parse_mount(const char *line,
+                            unsigned major_number,
+                            unsigned minor_number,
+                            struct filesystem *out);
 
 /* The name of the network filesystem that it is ("NFS"), static; NULL: it is
  * none that we know of. */

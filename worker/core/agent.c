@@ -155,29 +155,25 @@ static void on_welcome(struct agent *agent,
     act(out, AGENT_ACT_CHUNKS);
 }
 
-/* BUSY and UNAVAILABLE pass: the name's last holder may not be given up yet,
- * or the coordinator is just ending. */
+/* STALE is what a new life says to those it does not know, perhaps once for
+ * each message that had waited for it. BUSY and UNAVAILABLE pass: a place may
+ * become free, the coordinator may just be starting or ending. */
 static void on_refuse(struct agent *agent,
                       const struct wire_refuse *message,
                       struct agent_actions *out)
 {
+    if (message->status == STATUS_STALE) {
+        if (agent->state == AGENT_JOINED) {
+            rejoin(agent, out);
+        }
+        return;
+    }
     if (message->status == STATUS_BUSY ||
         message->status == STATUS_UNAVAILABLE) {
         refuse(out, (enum status)message->status, "not now, trying again");
         return;
     }
     end(agent, STATUS_REFUSED, message->text, out);
-}
-
-static void on_heartbeat(struct agent *agent,
-                         const struct wire_heartbeat *message,
-                         struct agent_actions *out)
-{
-    if (message->life < agent->life) {
-        refuse(out, STATUS_STALE, "heartbeat of an older life");
-    } else if (message->life > agent->life && agent->state == AGENT_JOINED) {
-        rejoin(agent, out); /* it does not know us */
-    }
 }
 
 /* Sessions */
@@ -289,9 +285,6 @@ static void on_message(struct agent *agent,
     case WIRE_REFUSE:
         on_refuse(agent, &message->refuse, out);
         return;
-    case WIRE_HEARTBEAT:
-        on_heartbeat(agent, &message->heartbeat, out);
-        return;
     case WIRE_OPEN:
         act(out, AGENT_ACT_PROBE);
         return;
@@ -313,6 +306,7 @@ static void on_message(struct agent *agent,
         end(agent, STATUS_OK, "", out);
         return;
     case WIRE_HELLO:
+    case WIRE_HEARTBEAT:
     case WIRE_OPENED:
     case WIRE_READY:
     case WIRE_REPORT:

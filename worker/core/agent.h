@@ -5,12 +5,13 @@
  * table of sessions: which job and term each slot serves and how far it is.
  * What was granted goes on being computed whatever the coordinator does.
  *
- *   JOINING --welcome--> JOINED --silence, or a newer life--> JOINING
+ *   JOINING --welcome--> JOINED --silence, or not known (any more)--> JOINING
  *      \                    \
  *       +--- quit, refused, SIGTERM ---> ENDED
  *
- * Only the newest life is obeyed: a welcome, heartbeat or assignment of an
- * older one is refused. Sessions are fenced by their term. */
+ * A coordinator that has nothing to say is silent; then the hello only asks
+ * whether it is there. Only the newest life is obeyed: a welcome or assignment
+ * of an older one is refused. Sessions are fenced by their term. */
 #ifndef WORKER_CORE_AGENT_H
 #define WORKER_CORE_AGENT_H
 
@@ -21,8 +22,9 @@
 #include <stdint.h>
 
 enum {
-    AGENT_HELLO_MS = 250,      /* first repetition; doubles */
-    AGENT_HELLO_MAX_MS = 4000, /* a coordinator that starts is soon found */
+    /* First repetition: a link that is being made takes a few ms. Doubles. */
+    AGENT_HELLO_MS = 20,
+    AGENT_HELLO_MAX_MS = 1000, /* a coordinator that starts is soon found */
     /* One message closes at most every session and says two things more. */
     AGENT_ACTIONS_MAX = SESSIONS_MAX + 4
 };

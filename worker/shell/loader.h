@@ -12,7 +12,7 @@ struct loader;
 
 enum { LOADER_WINDOW = 4 };
 
-/* Once; why is a sentence where status is not OK. */
+/* Once; why is a sentence where status is not OK. Must not close the loader. */
 typedef void loader_done_fn(void *owner, enum status status, const char *why);
 
 struct loader_options {

@@ -7,326 +7,80 @@
 
 #include "proto/jobcode.h"
 #include "proto/jobfile.h"
+#include <stdlib.h>
 #include <string.h>
 
 /* The job of good_text, field by field. */
-static const unsigned char golden[] = {
+static const char golden_hex[] =
     /* "CJOB", format 1 */
-    0x43,
-    0x4A,
-    0x4F,
-    0x42,
-    0x01,
-    0x00,
+    "434A4F420100"
     /* name "ab" */
-    0x02,
-    0x00,
-    0x61,
-    0x62,
+    "02006162"
     /* seed */
-    0x07,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
+    "0700000000000000"
     /* data.format: idx */
-    0x01,
-    0x00,
-    0x00,
-    0x00,
+    "01000000"
     /* data.dir "/d" */
-    0x02,
-    0x00,
-    0x2F,
-    0x64,
+    "02002F64"
     /* hold_out.guard, order: shuffle */
-    0xD0,
-    0x07,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x01,
+    "D00700000000000001"
     /* one mapping of tasks */
-    0x01,
-    0x00,
-    0x00,
-    0x00,
+    "01000000"
     /* permute-pixels, 3 tasks of 6400, 1 pass */
-    0x02,
-    0x00,
-    0x00,
-    0x00,
-    0x03,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x19,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x01,
-    0x00,
-    0x00,
-    0x00,
+    "0200000003000000001900000000000001000000"
     /* one hidden layer: 48 units, tanh */
-    0x01,
-    0x00,
-    0x00,
-    0x00,
-    0x30,
-    0x00,
-    0x00,
-    0x00,
-    0x02,
-    0x00,
-    0x00,
-    0x00,
+    "010000003000000002000000"
     /* outputs, shards */
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x04,
-    0x00,
-    0x00,
-    0x00,
+    "0000000004000000"
     /* loss: cross-entropy */
-    0x01,
-    0x00,
-    0x00,
-    0x00,
+    "01000000"
     /* sgd, momentum */
-    0x01,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0xE0,
-    0x3F,
+    "01000000000000000000E03F"
     /* beta1, beta2 */
-    0xCD,
-    0xCC,
-    0xCC,
-    0xCC,
-    0xCC,
-    0xCC,
-    0xEC,
-    0x3F,
-    0x2B,
-    0x87,
-    0x16,
-    0xD9,
-    0xCE,
-    0xF7,
-    0xEF,
-    0x3F,
+    "CDCCCCCCCCCCEC3F2B8716D9CEF7EF3F"
     /* epsilon, weight decay */
-    0x3A,
-    0x8C,
-    0x30,
-    0xE2,
-    0x8E,
-    0x79,
-    0x45,
-    0x3E,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
+    "3A8C30E28E79453E0000000000000000"
     /* lr: peak */
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0xD0,
-    0x3F,
+    "000000000000D03F"
     /* constant, warm-up, over: job */
-    0x01,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x01,
-    0x00,
-    0x00,
-    0x00,
+    "01000000000000000000000001000000"
     /* batch, microbatches, clip */
-    0x10,
-    0x00,
-    0x00,
-    0x00,
-    0x01,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
+    "10000000010000000000000000000000"
     /* evaluate: task, current */
-    0x01,
-    0x01,
-    0x00,
-    0x00,
-    0x00,
+    "0101000000"
     /* stop: one rule, steps, 20000 */
-    0x01,
-    0x00,
-    0x00,
-    0x00,
-    0x01,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x88,
-    0xD3,
-    0x40,
+    "0100000001000000000000000088D340"
     /* report.every */
-    0x32,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
+    "3200000000000000"
     /* renew: none; grow: none */
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
+    "0000000000000000"
     /* prune: one, contribution, 5 keys */
-    0x01,
-    0x00,
-    0x00,
-    0x00,
-    0x04,
-    0x00,
-    0x00,
-    0x00,
-    0x05,
-    0x00,
-    0x00,
-    0x00,
+    "010000000400000005000000"
     /* below, probation */
-    0x9A,
-    0x99,
-    0x99,
-    0x99,
-    0x99,
-    0x99,
-    0xA9,
-    0x3F,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x40,
+    "9A9999999999A93F0000000000000040"
     /* maturity, min_units, cooldown */
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x59,
-    0x40,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x20,
-    0x40,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x14,
-    0x40,
+    "000000000000594000000000000020400000000000001440"
     /* guard.tolerance */
-    0x7B,
-    0x14,
-    0xAE,
-    0x47,
-    0xE1,
-    0x7A,
-    0x84,
-    0x3F,
+    "7B14AE47E17A843F"
     /* keep: every, on, last */
-    0xC8,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0xBE,
-    0x02,
-    0x00,
-    0x00,
-    0x32,
-    0x00,
-    0x00,
-    0x00,
+    "C800000000000000BE02000032000000"
     /* run: workers, threads */
-    0x02,
-    0x00,
-    0x00,
-    0x00,
-    0x01,
-    0x00,
-    0x00,
-    0x00,
-};
+    "0200000001000000";
+
+enum { GOLDEN_BYTES = (sizeof(golden_hex) - 1) / 2 };
+
+static unsigned char golden[GOLDEN_BYTES];
+
+static int read_golden(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < GOLDEN_BYTES; i++) {
+        const char digits[] = {golden_hex[2 * i], golden_hex[2 * i + 1], 0};
+
+        golden[i] = (unsigned char)strtoul(digits, NULL, 16);
+    }
+    return 0;
+}
 
 static const char good_text[] =
     "version: 1\n"
@@ -360,8 +114,8 @@ static void test_jobcode__encodes_the_golden_bytes(void **state)
     (void)state;
     job_of(good_text, &spec);
 
-    assert_int_equal(jobcode_encode(&spec, bytes), sizeof(golden));
-    assert_memory_equal(bytes, golden, sizeof(golden));
+    assert_int_equal(jobcode_encode(&spec, bytes), GOLDEN_BYTES);
+    assert_memory_equal(bytes, golden, GOLDEN_BYTES);
 }
 
 static void test_jobcode__decodes_the_golden_bytes(void **state)
@@ -372,7 +126,7 @@ static void test_jobcode__decodes_the_golden_bytes(void **state)
     (void)state;
     job_of(good_text, &expected);
 
-    assert_int_equal(jobcode_decode(golden, sizeof(golden), &spec), STATUS_OK);
+    assert_int_equal(jobcode_decode(golden, GOLDEN_BYTES, &spec), STATUS_OK);
     assert_memory_equal(&spec, &expected, sizeof(spec));
 }
 
@@ -381,18 +135,18 @@ static void test_jobcode__refuses_every_shorter_text(void **state)
     struct job_spec spec;
 
     (void)state;
-    for (size_t size = 0; size < sizeof(golden); size++) {
+    for (size_t size = 0; size < GOLDEN_BYTES; size++) {
         assert_int_equal(jobcode_decode(golden, size, &spec), STATUS_CORRUPT);
     }
 }
 
 static void test_jobcode__refuses_more_bytes(void **state)
 {
-    unsigned char bytes[sizeof(golden) + 1] = {0};
+    unsigned char bytes[GOLDEN_BYTES + 1] = {0};
     struct job_spec spec;
 
     (void)state;
-    memcpy(bytes, golden, sizeof(golden));
+    memcpy(bytes, golden, GOLDEN_BYTES);
 
     assert_int_equal(jobcode_decode(bytes, sizeof(bytes), &spec),
                      STATUS_CORRUPT);
@@ -400,33 +154,33 @@ static void test_jobcode__refuses_more_bytes(void **state)
 
 static void test_jobcode__survives_every_byte_changed(void **state)
 {
-    unsigned char bytes[sizeof(golden)];
+    unsigned char bytes[GOLDEN_BYTES];
     unsigned char again[JOBCODE_BYTES_MAX];
     struct job_spec spec;
     char why[REASON_BYTES_MAX];
 
     (void)state;
-    for (size_t i = 0; i < sizeof(golden); i++) {
+    for (size_t i = 0; i < GOLDEN_BYTES; i++) {
         for (unsigned change = 1; change < 256; change++) {
-            memcpy(bytes, golden, sizeof(golden));
+            memcpy(bytes, golden, GOLDEN_BYTES);
             bytes[i] ^= (unsigned char)change;
             if (jobcode_decode(bytes, sizeof(bytes), &spec) != STATUS_OK) {
                 continue;
             }
             assert_int_equal(job_check(&spec, why, sizeof(why)), STATUS_OK);
-            assert_int_equal(jobcode_encode(&spec, again), sizeof(golden));
-            assert_memory_equal(again, bytes, sizeof(golden));
+            assert_int_equal(jobcode_encode(&spec, again), GOLDEN_BYTES);
+            assert_memory_equal(again, bytes, GOLDEN_BYTES);
         }
     }
 }
 
 static void test_jobcode__tells_a_newer_format_from_damage(void **state)
 {
-    unsigned char bytes[sizeof(golden)];
+    unsigned char bytes[GOLDEN_BYTES];
     struct job_spec spec;
 
     (void)state;
-    memcpy(bytes, golden, sizeof(golden));
+    memcpy(bytes, golden, GOLDEN_BYTES);
     bytes[4] = 2;
     assert_int_equal(jobcode_decode(bytes, sizeof(bytes), &spec),
                      STATUS_UNSUPPORTED);
@@ -438,13 +192,13 @@ static void test_jobcode__tells_a_newer_format_from_damage(void **state)
 static void test_jobcode__leaves_the_job_untouched_where_a_field_is_wrong(
     void **state)
 {
-    unsigned char bytes[sizeof(golden)];
+    unsigned char bytes[GOLDEN_BYTES];
     struct job_spec spec;
     struct job_spec before;
 
     (void)state;
-    memcpy(bytes, golden, sizeof(golden));
-    bytes[sizeof(golden) - 8] = 65; /* run.workers */
+    memcpy(bytes, golden, GOLDEN_BYTES);
+    bytes[GOLDEN_BYTES - 8] = 65; /* run.workers */
     memset(&spec, 0x5A, sizeof(spec));
     memset(&before, 0x5A, sizeof(before));
 
@@ -501,5 +255,5 @@ int main(void)
         cmocka_unit_test(test_jobcode__has_room_for_the_largest_job),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, read_golden, NULL);
 }

@@ -215,6 +215,56 @@ static void test_wire__an_assignment_may_ask_for_fresh_weights(void **state)
     assert_null(fixture->received.assign.records);
 }
 
+/* Four layers as wide as can be, born over a long life. */
+static void widen(struct sample *sample, struct unit *units)
+{
+    struct arch *arch = &sample->arch;
+
+    sample->spec.model.hidden_count = 3;
+    sample->spec.model.hidden[1] = sample->spec.model.hidden[0];
+    sample->spec.model.hidden[2] = sample->spec.model.hidden[0];
+    arch->layers_count = 4;
+    arch->next_birth = 1 << 24;
+    for (uint32_t i = 0; i < 4; i++) {
+        struct arch_layer *layer = &arch->layers[i];
+
+        *layer = (struct arch_layer){.activation = ACTIVATION_RELU,
+                                     .shards_count = 1,
+                                     .shard_units = {UNITS_MAX},
+                                     .units_count = UNITS_MAX,
+                                     .units_max = UNITS_MAX,
+                                     .units = units + i * UNITS_MAX};
+    }
+    for (uint32_t i = 0; i < 4 * UNITS_MAX; i++) {
+        units[i] = (struct unit){.id = {3, (1 << 24) - 1 - i},
+                                 .born_step = 1 << 24,
+                                 .fan_in = UNITS_MAX,
+                                 .mean = 0.5f};
+    }
+}
+
+static void test_wire__has_room_for_the_widest_model(void **state)
+{
+    struct fixture *fixture = *state;
+    struct wire_assign *assign = &fixture->wire.assign;
+    struct unit *units = mem_array(4 * (size_t)UNITS_MAX, sizeof(*units));
+    size_t room = 16 << 20;
+    void *memory = mem_new(room);
+
+    assert_non_null(units);
+    assert_non_null(memory);
+    arena_init(&fixture->arena, memory, room);
+    widen(&fixture->sample, units);
+    sample_wire(&fixture->sample, WIRE_ASSIGN, &fixture->wire);
+    assign->records_count = 0;
+
+    assert_int_equal(through(fixture), STATUS_OK);
+
+    assert_same_arch(assign->arch, fixture->received.assign.arch);
+    mem_free(memory);
+    mem_free(units);
+}
+
 static void test_wire__an_error_comes_without_a_shape(void **state)
 {
     struct fixture *fixture = *state;
@@ -499,6 +549,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_wire__comes_back_as_it_was),
         TEST(test_wire__an_assignment_may_ask_for_fresh_weights),
+        TEST(test_wire__has_room_for_the_widest_model),
         TEST(test_wire__an_error_comes_without_a_shape),
         TEST(test_wire__has_these_bytes),
         TEST(test_wire__cut_short_anywhere_is_invalid),

@@ -60,12 +60,30 @@ static void test_filesystem__asks_the_system(void **state)
     assert_int_equal(filesystem_of("/no/such/place", &filesystem), STATUS_IO);
 }
 
+static void test_filesystem__finds_what_is_behind_fuse(void **state)
+{
+    const char *line = "36 35 0:51 / /mnt/a\\040b rw,nosuid shared:1 - "
+                       "fuse.sshfs host:/home rw,user_id=1000\n";
+    struct filesystem filesystem = {.type = FUSE};
+
+    (void)state;
+    assert_false(filesystem_parse_mount(line, 0, 52, &filesystem));
+    assert_false(filesystem_parse_mount(line, 1, 51, &filesystem));
+    assert_false(filesystem_parse_mount("", 0, 51, &filesystem));
+    assert_false(filesystem_parse_mount("1 2 0:51 / /", 0, 51, &filesystem));
+    assert_false(filesystem_parse_mount("x - y z", 0, 51, &filesystem));
+    assert_string_equal(filesystem.name, "");
+    assert_true(filesystem_parse_mount(line, 0, 51, &filesystem));
+    assert_string_equal(filesystem.name, "fuse.sshfs");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_filesystem__names_the_networks),
         cmocka_unit_test(test_filesystem__lets_local_disks_pass),
         cmocka_unit_test(test_filesystem__asks_the_system),
+        cmocka_unit_test(test_filesystem__finds_what_is_behind_fuse),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -170,8 +170,9 @@ static void test_agent__says_hello_until_it_is_welcomed(void **state)
     pass_time(f, 4000);
     welcome(f, 1, 0);
 
-    expect(f, "[0] hello\n[250] hello\n[750] hello\n[1750] hello\n"
-              "[3750] hello\n[4000] chunks\n[4000] heartbeat\n");
+    expect(f, "[0] hello\n[20] hello\n[60] hello\n[140] hello\n"
+              "[300] hello\n[620] hello\n[1260] hello\n[2260] hello\n"
+              "[3260] hello\n[4000] chunks\n[4000] heartbeat\n");
 }
 
 static void test_agent__beats_twice_in_the_time_allowed(void **state)
@@ -183,34 +184,38 @@ static void test_agent__beats_twice_in_the_time_allowed(void **state)
     expect(f, "[100] heartbeat\n[200] heartbeat\n[300] heartbeat\n");
 }
 
+static void refusal(struct fixture *f, enum status status)
+{
+    struct wire wire = {.kind = WIRE_REFUSE, .refuse = {.status = status}};
+
+    message(f, &wire);
+}
+
 static void test_agent__says_hello_again_after_silence(void **state)
 {
     struct fixture *f = *state;
-    struct wire echo = {.kind = WIRE_HEARTBEAT, .heartbeat = {.life = 5}};
 
     pass_time(f, 900);
-    message(f, &echo);
+    assign(f, 5, 7, 1); /* a sign of life */
     text_init(&f->text, f->data, sizeof(f->data));
-    pass_time(f, 1850); /* heard at 900: no silence yet */
+    pass_time(f, 1850);
     assert_null(strstr(f->data, "hello"));
     text_init(&f->text, f->data, sizeof(f->data));
-    pass_time(f, 2200);
-    expect(f, "[1900] hello\n[2150] hello\n");
+    pass_time(f, 1950);
+    expect(f, "[1900] hello\n[1920] hello\n");
     welcome(f, 5, 2);
 
-    expect(f, "[2200] chunks\n[2200] heartbeat\n");
+    expect(f, "[1950] chunks\n[1950] heartbeat\n");
 }
 
-static void test_agent__finds_a_new_life_by_its_heartbeat(void **state)
+/* A new life does not know us: it says so to each message that had waited. */
+static void test_agent__joins_a_new_life(void **state)
 {
     struct fixture *f = *state;
-    struct wire echo = {.kind = WIRE_HEARTBEAT, .heartbeat = {.life = 6}};
 
-    message(f, &echo);
+    refusal(f, STATUS_STALE);
+    refusal(f, STATUS_STALE);
     expect(f, "[0] hello\n");
-    echo.heartbeat.life = 4;
-    message(f, &echo);
-    expect(f, "[0] refused status 3: heartbeat of an older life\n");
     welcome(f, 4, 2);
     expect(f, "[0] refused status 3: welcome of an older life\n");
     welcome(f, 6, 2);
@@ -342,14 +347,12 @@ static void test_agent__tells_a_fault_once(void **state)
 static void test_agent__ends_when_refused_or_told_to(void **state)
 {
     struct fixture *f = *state;
-    struct wire refusal = {.kind = WIRE_REFUSE,
-                           .refuse = {.status = STATUS_BUSY}};
+    struct wire last = {.kind = WIRE_REFUSE,
+                        .refuse = {STATUS_REFUSED, "other kernels"}};
 
     step(f, (struct agent_event){.type = AGENT_START});
-    message(f, &refusal);
-    refusal.refuse.status = STATUS_REFUSED;
-    memcpy(refusal.refuse.text, "other kernels", 14);
-    message(f, &refusal);
+    refusal(f, STATUS_BUSY);
+    message(f, &last);
     welcome(f, 9, 9); /* too late */
 
     expect(f, "[0] hello\n"
@@ -398,7 +401,7 @@ int main(void)
         NEW(test_agent__obeys_nobody_before_the_welcome),
         JOINED(test_agent__beats_twice_in_the_time_allowed),
         JOINED(test_agent__says_hello_again_after_silence),
-        JOINED(test_agent__finds_a_new_life_by_its_heartbeat),
+        JOINED(test_agent__joins_a_new_life),
         JOINED(test_agent__takes_a_session_through_its_states),
         JOINED(test_agent__tells_why_a_session_is_not_ready),
         JOINED(test_agent__replaces_a_session_by_a_newer_term),

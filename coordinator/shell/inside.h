@@ -1,0 +1,153 @@
+/* inside.h - what the files behind shell.h share: the parts of a coordinator.
+ *
+ * shell.c owns the parts and feeds the core; requests.c and queries_*.c answer
+ * clients. Nobody else includes it. */
+#ifndef COORDINATOR_SHELL_INSIDE_H
+#define COORDINATOR_SHELL_INSIDE_H
+
+#include "coordinator/core/coord.h"
+#include "coordinator/shell/chunks.h"
+#include "coordinator/shell/cuts.h"
+#include "coordinator/shell/keeper.h"
+#include "coordinator/shell/loader.h"
+#include "coordinator/shell/names.h"
+#include "coordinator/shell/query.h"
+#include "coordinator/shell/shell.h"
+#include "coordinator/shell/watch.h"
+#include "coordinator/shell/workers.h"
+#include "proto/cajal/v1/control.pb-c.h"
+
+enum {
+    /* Calls that wait for the core. */
+    REQUESTS_MAX = 256,
+    /* Events that actions made while they were carried out: at most one for
+     * each action. */
+    QUEUE_MAX = ACTIONS_MAX
+};
+
+/* A call that the core will answer. */
+struct waiting {
+    uint64_t id;       /* 0: free */
+    struct call *call; /* NULL: the client is gone */
+    enum rpc_method method;
+    struct query *evaluations; /* EVALUATE: what has been told so far */
+    struct job_spec *spec;     /* PROBE */
+    char request_id[NAME_BYTES_MAX]; /* LAUNCH */
+    const char *source;              /* LAUNCH; until it is on its way */
+    size_t source_size;
+};
+
+/* What is lent to the core with a slot. */
+struct held {
+    void *memory;
+    struct version *version;
+};
+
+struct shell {
+    struct shell_options options;
+    struct loop *loop;
+    struct link_context *context;
+    struct store *store;
+    struct jobs *writer;
+    struct jobs *reader;
+    struct keeper *keeper;
+    struct cuts *cuts;
+    struct workers *workers;
+    struct chunks *chunks;
+    struct server *server;
+    struct queries *queries;
+    struct watch *watch;
+    struct coord *core;
+    struct actions *actions;
+    uint64_t life;
+    struct held slots[JOBS_MAX];
+    bool stepping; /* inside coord_step or its actions */
+    uint32_t queue_first;
+    uint32_t queue_count;
+    struct coord_event queue[QUEUE_MAX];
+    uint32_t step_timer;
+    uint32_t idle_timer;
+    bool has_timers;
+    bool quitting; /* a shutdown has been asked for */
+    bool verifying;
+    uint64_t started_ms;
+    uint64_t last_request;
+    struct waiting waiting[REQUESTS_MAX];
+    struct waiting *launching; /* the LAUNCH that is in the core right now */
+};
+
+/* --- shell.c --- */
+
+/* One event through the core and its actions carried out, now or, where that
+ * is going on already, right after. */
+void shell_deliver(struct shell *shell, const struct coord_event *event);
+
+/* The newest that is known of a job: from the core, or the store. NOT_FOUND,
+ * CORRUPT, IO. */
+enum status shell_record(struct shell *shell,
+                         uint64_t job,
+                         struct job_record *out) MUST_CHECK;
+/* The same as people see it. */
+enum status shell_view(struct shell *shell,
+                       uint64_t job,
+                       struct job_record *out) MUST_CHECK;
+
+/* Resolve a name, or answer the call and return false. */
+bool shell_find_job(struct shell *shell,
+                    struct call *call,
+                    const char *text,
+                    uint64_t *out_job);
+bool shell_find_version(struct shell *shell,
+                        struct call *call,
+                        const char *job,
+                        const char *text,
+                        struct version_name *out);
+
+/* --- requests.c --- */
+
+void requests_take(struct shell *shell,
+                   struct call *call,
+                   enum rpc_method method,
+                   const ProtobufCMessage *message);
+void requests_reply(struct shell *shell, const struct action *action);
+void requests_evaluation(struct shell *shell, const struct action *action);
+/* A REQUEST_SHUTDOWN by ourselves. */
+void requests_shutdown(struct shell *shell);
+
+/* --- queries_*.c: answer a call, at once or in pieces --- */
+
+void answer_about(struct shell *shell, struct call *call);
+void answer_list_jobs(struct shell *shell,
+                      struct call *call,
+                      const Cajal__V1__ListJobsRequest *request);
+void answer_status(struct shell *shell,
+                   struct call *call,
+                   const Cajal__V1__StatusRequest *request);
+void answer_list_workers(struct shell *shell, struct call *call);
+void answer_list_tags(struct shell *shell,
+                      struct call *call,
+                      const Cajal__V1__JobRequest *request);
+void answer_history(struct shell *shell,
+                    struct call *call,
+                    const Cajal__V1__HistoryRequest *request);
+void answer_show(struct shell *shell,
+                 struct call *call,
+                 const Cajal__V1__ShowRequest *request);
+void answer_diff(struct shell *shell,
+                 struct call *call,
+                 const Cajal__V1__DiffRequest *request);
+void answer_pull(struct shell *shell,
+                 struct call *call,
+                 const Cajal__V1__PullRequest *request);
+void answer_follow(struct shell *shell,
+                   struct call *call,
+                   const Cajal__V1__FollowRequest *request);
+void answer_metrics(struct shell *shell,
+                    struct call *call,
+                    const Cajal__V1__MetricsRequest *request);
+void answer_verify(struct shell *shell, struct call *call);
+void answer_logs(struct shell *shell,
+                 struct call *call,
+                 const Cajal__V1__LogsRequest *request);
+
+#endif /* COORDINATOR_SHELL_INSIDE_H */

@@ -4,7 +4,7 @@
 # source tree, and a sanitizer is the same build in another place
 # (B=build/asan SAN=address,undefined).
 B ?= build
-CC ?= gcc
+CC = gcc
 PREFIX ?= /usr/local
 OPT ?= -O2 -g
 VERSION := 0.1.0

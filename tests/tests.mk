@@ -14,7 +14,8 @@ asan:
 tsan:
 	@$(SANENV) $(MAKE) --no-print-directory B=$(B)/tsan SAN=thread \
 	    OPT="-O1 -g" unit-threads
-unit-threads: $(B)/tests/unit/base/test_jobs
+unit-threads: $(addprefix $(B)/tests/unit/,base/test_jobs \
+    storage/test_gate storage/test_threads storage/test_verify)
 	@tests/cmocka.sh $^
 
 tidy: bins

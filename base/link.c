@@ -174,6 +174,10 @@ static void set_options(void *socket, const struct link_options *options)
     if (options->kind == LINK_ROUTER) {
         /* Otherwise messages to an unknown or a full peer vanish. */
         set_int(socket, ZMQ_ROUTER_MANDATORY, 1);
+        /* A peer that comes back before we have seen its old connection end
+         * takes over its name. Otherwise 0MQ would accept the new connection
+         * and never read from it. */
+        set_int(socket, ZMQ_ROUTER_HANDOVER, 1);
     }
     if (options->heartbeat_ms > 0) {
         set_int(socket, ZMQ_HEARTBEAT_IVL, options->heartbeat_ms);

@@ -95,7 +95,12 @@ int cluster_start(struct tool *tool,
         out->supervisor = 0;
         return tool_fail(tool, status, "%s", why);
     }
-    return tool_connect(tool, NEED_RUNNING);
+    code = tool_connect(tool, NEED_RUNNING);
+    if (code != EXIT_DONE) { /* nobody else would end it */
+        spawn_end(out->supervisor, STOP_WAIT_MS);
+        out->supervisor = 0;
+    }
+    return code;
 }
 
 struct busy {

@@ -7,8 +7,9 @@
 /* NaN marks a key without a default; the macro is a constant, no call. */
 #define MUST_BE_GIVEN ((double)NAN)
 
-/* A window is a fixed table in the policy's state, so it has a maximum. */
-#define WINDOW_INTERVALS_MAX 256
+/* A window is a fixed table in the policy's state, so it has a maximum; a line
+ * through fewer than three points has no confidence bound. */
+#define WINDOW_INTERVALS_MAX 128
 #define COOLDOWN_INTERVALS_MAX 1e6
 #define STEPS_AT_MOST 1e9
 
@@ -33,7 +34,7 @@ static const struct policy_key schedule_keys[] = {
 };
 
 static const struct policy_key plateau_keys[] = {
-    [PLATEAU_WINDOW] = {"window", UNIT_INTERVALS, 5, 2, WINDOW_INTERVALS_MAX,
+    [PLATEAU_WINDOW] = {"window", UNIT_INTERVALS, 5, 3, WINDOW_INTERVALS_MAX,
                         "intervals over which the loss must have improved"},
     [PLATEAU_MIN_GAIN] = {"min_gain", UNIT_RATIO, 0.01, 0, 1,
                           "relative improvement of the loss that is enough"},

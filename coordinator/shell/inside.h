@@ -25,16 +25,20 @@ enum {
     QUEUE_MAX = ACTIONS_MAX
 };
 
-/* A call that the core will answer. */
+/* A call that the core, or the store, will answer. */
 struct waiting {
     uint64_t id;       /* 0: free */
+    uint64_t follows;  /* a LAUNCH that repeats this one; 0: none */
     struct call *call; /* NULL: the client is gone */
     enum rpc_method method;
+    struct shell *shell;
     struct query *evaluations; /* EVALUATE: what has been told so far */
-    struct job_spec *spec;     /* PROBE */
+    struct job_spec *spec;     /* LAUNCH, PROBE */
     char request_id[NAME_BYTES_MAX]; /* LAUNCH */
     const char *source;              /* LAUNCH; until it is on its way */
     size_t source_size;
+    uint64_t job; /* TAG */
+    char text[ERROR_BYTES_MAX];
 };
 
 /* What is lent to the core with a slot. */
@@ -103,7 +107,7 @@ bool shell_find_version(struct shell *shell,
                         const char *text,
                         struct version_name *out);
 
-/* --- requests.c --- */
+/* --- requests.c: who waits for what --- */
 
 void requests_take(struct shell *shell,
                    struct call *call,
@@ -113,6 +117,55 @@ void requests_reply(struct shell *shell, const struct action *action);
 void requests_evaluation(struct shell *shell, const struct action *action);
 /* A REQUEST_SHUTDOWN by ourselves. */
 void requests_shutdown(struct shell *shell);
+
+/* Takes the call. NULL: too many wait, and it has been answered. */
+struct waiting *requests_wait(struct shell *shell,
+                              struct call *call,
+                              enum rpc_method method);
+void requests_forget(struct waiting *waiting);
+/* Ends the wait with a sentence. */
+void requests_fail(struct waiting *waiting,
+                   enum status status,
+                   const char *text);
+/* Ends it with what was done to a job. */
+void requests_tell_change(struct waiting *waiting,
+                          uint64_t job,
+                          uint64_t version,
+                          const char *text);
+/* One request through the core. record: read from the store where the core
+ * does not hold the job. */
+void requests_deliver(struct shell *shell, struct request *request);
+
+/* --- asks*.c: a call becomes a request --- */
+
+void ask_launch(struct shell *shell,
+                struct call *call,
+                const Cajal__V1__LaunchRequest *message);
+/* A LAUNCH is on the disk: those who repeated it are answered too. */
+void ask_launch_done(struct waiting *waiting, const struct action *action);
+void ask_probe(struct shell *shell,
+               struct call *call,
+               const Cajal__V1__ProbeRequest *message);
+void ask_probe_done(struct waiting *waiting, const struct action *action);
+void ask_change(struct shell *shell,
+                struct call *call,
+                enum rpc_method method,
+                const Cajal__V1__JobRequest *message);
+void ask_set(struct shell *shell,
+             struct call *call,
+             const Cajal__V1__SetRequest *message);
+void ask_restore(struct shell *shell,
+                 struct call *call,
+                 const Cajal__V1__RestoreRequest *message);
+void ask_undo(struct shell *shell,
+              struct call *call,
+              const Cajal__V1__JobRequest *message);
+void ask_tag(struct shell *shell,
+             struct call *call,
+             const Cajal__V1__TagRequest *message);
+void ask_evaluate(struct shell *shell,
+                  struct call *call,
+                  const Cajal__V1__EvaluateRequest *message);
 
 /* --- queries_*.c: answer a call, at once or in pieces --- */
 

@@ -249,10 +249,41 @@ static void draw_weights(struct shard *shard)
     }
 }
 
+/* A job that may grow has room from the start: a growth that must first find
+ * memory costs a page fault per 4 KB, which is many times the move itself. */
+static void choose_room(struct shard *shard)
+{
+    bool grows = shard->spec.roles[ROLE_GROW].count > 0;
+    uint32_t units = shard->units_count;
+    uint32_t inputs = shard->inputs_count;
+
+    shard->units_room =
+        grows && !shard->last ? with_room(units) : slab_stride(units);
+    shard->inputs_room =
+        grows && shard->layer > 0 ? with_room(inputs) : slab_stride(inputs);
+}
+
+static enum status open_slabs(struct shard *shard)
+{
+    struct slab_shape weights = {
+        .tensors_count = 1 + optimizer_slots(&shard->spec.train.optimizer),
+        .rows = shard->units_count,
+        .columns = shard->inputs_count,
+        .rows_room = shard->units_room,
+        .columns_room = shard->inputs_room};
+    struct slab_shape biases = {.tensors_count = weights.tensors_count,
+                                .rows = 1,
+                                .columns = shard->units_count,
+                                .rows_room = 1,
+                                .columns_room = shard->units_room};
+    enum status status = slab_init(&shard->weights, &weights);
+
+    return status == STATUS_OK ? slab_init(&shard->biases, &biases) : status;
+}
+
 enum status shard_open(const struct shard_place *place, struct shard **out)
 {
     struct shard *shard = mem_new(sizeof(*shard));
-    uint32_t tensors = 1 + optimizer_slots(&place->spec->train.optimizer);
     enum status status = STATUS_NO_MEMORY;
     struct room room = {0};
 
@@ -263,20 +294,14 @@ enum status shard_open(const struct shard_place *place, struct shard **out)
     }
     blas_init();
     copy_place(shard, place);
-    shard->units_room = slab_stride(shard->units_count);
-    shard->inputs_room = slab_stride(shard->inputs_count);
+    choose_room(shard);
     status = room_open(shard, shard->units_room, shard->inputs_room, &room);
     if (status != STATUS_OK) {
         goto fail;
     }
     room_use(shard, &room);
     copy_units(shard, place);
-    status = slab_init(&shard->weights, tensors, shard->units_count,
-                       shard->inputs_count);
-    if (status != STATUS_OK) {
-        goto fail;
-    }
-    status = slab_init(&shard->biases, tensors, 1, shard->units_count);
+    status = open_slabs(shard);
     if (status != STATUS_OK) {
         goto fail;
     }

@@ -74,10 +74,9 @@ void shard_forward(struct shard *shard,
                    uint32_t rows,
                    float *out);
 
-/* The gradient of the loss by h, one consumer after the other:
- * values [rows, U] from consumer c of consumers_count. When the last one of a
- * microbatch has come, they are summed along the fixed binary tree over c.
- * values must stay until shard_backward of these rows. */
+/* The gradient of the loss by h: values[c] [rows, U] from consumer c, once all
+ * of a microbatch have come. They are summed along the fixed binary tree over
+ * c; values may go when the call returns. */
 void shard_gradient(struct shard *shard,
                     uint32_t first,
                     uint32_t rows,
@@ -86,7 +85,9 @@ void shard_gradient(struct shard *shard,
 
 /* Output layer only, after shard_forward of these rows: the loss, the counts
  * and the gradient by the logits (divided by the rows of the whole batch).
- * labels [rows]. Training counts go to the report, evaluations to *out. */
+ * labels [rows], each below O. Training counts go to the report and out may be
+ * NULL; an evaluation's are added to *out (its set and task are the caller's).
+ */
 void shard_loss(struct shard *shard,
                 uint32_t first,
                 uint32_t rows,
@@ -101,8 +102,9 @@ void shard_backward(struct shard *shard,
                     uint32_t rows,
                     float *const *out);
 
-/* The whole batch's gradient of weights and biases is computed and kept until
- * the update; returns its squared norm, summed in double in a fixed order. */
+/* The squared norm of the whole batch's gradient of weights and biases, summed
+ * in double in a fixed order. The gradient itself is not kept: the update
+ * computes it again, which is cheaper than the memory for jobs that clip. */
 double shard_gradient_norm(struct shard *shard);
 
 /* One optimiser step with `rate` on the gradient times `scale` (1 without
@@ -125,10 +127,12 @@ void shard_report(struct shard *shard,
 /* An evaluation's result waits for the next report; it is part of a cut. */
 void shard_keep_evaluation(struct shard *shard, const struct evaluation *e);
 
-/* Applies one edit at `step`: rows where it is the shard's own layer, columns
- * and biases where it is the layer before, nothing else otherwise. Optimiser
- * state and statistics follow. INVALID: names a unit that is not there (the
- * shard is unchanged). */
+/* Applies one edit at `step`, between two steps: rows where it is the shard's
+ * own layer, columns and biases where it is the layer before, nothing else
+ * otherwise. units: the grant's, as for arch_apply. Optimiser state and
+ * statistics follow. INVALID: names a unit that is not there or in another
+ * state; an own unit may be in another shard, which only arch_apply can tell.
+ * NO_MEMORY. On failure the shard is unchanged. */
 enum status shard_edit(struct shard *shard,
                        const struct edit *edit,
                        const struct edit_unit *units,

@@ -17,17 +17,16 @@ static size_t floats_needed(const struct slab *slab,
     return (size_t)slab->tensors_count * rows * slab_stride(columns);
 }
 
-enum status slab_init(struct slab *slab,
-                      uint32_t tensors_count,
-                      uint32_t rows,
-                      uint32_t columns)
+enum status slab_init(struct slab *slab, const struct slab_shape *shape)
 {
-    struct slab made = {.tensors_count = tensors_count,
-                        .rows = rows,
-                        .columns = columns,
-                        .stride = slab_stride(columns)};
+    struct slab made = {.tensors_count = shape->tensors_count,
+                        .rows = shape->rows,
+                        .columns = shape->columns,
+                        .stride = slab_stride(shape->columns)};
 
-    made.capacity = floats_needed(&made, rows, columns);
+    CHECK(shape->rows_room >= shape->rows);
+    CHECK(shape->columns_room >= shape->columns);
+    made.capacity = floats_needed(&made, shape->rows_room, shape->columns_room);
     made.data = mem_slab(made.capacity * sizeof(float));
     if (made.data == NULL) {
         return STATUS_NO_MEMORY;

@@ -41,11 +41,17 @@ struct slab {
 
 uint32_t slab_stride(uint32_t columns);
 
-/* NO_MEMORY. slab_fini accepts a zeroed struct. */
+struct slab_shape {
+    uint32_t tensors_count;
+    uint32_t rows;
+    uint32_t columns;
+    uint32_t rows_room; /* capacity for so many; at least rows, columns */
+    uint32_t columns_room;
+};
+
+/* All zero. NO_MEMORY. slab_fini accepts a zeroed struct. */
 enum status slab_init(struct slab *slab,
-                      uint32_t tensors_count,
-                      uint32_t rows,
-                      uint32_t columns) MUST_CHECK;
+                      const struct slab_shape *shape) MUST_CHECK;
 void slab_fini(struct slab *slab);
 
 float *slab_row(const struct slab *slab, uint32_t tensor, uint32_t row);

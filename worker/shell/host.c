@@ -4,10 +4,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "worker/core/agent.h"
 #include "worker/shell/control.h"
 #include "worker/shell/fingerprint.h"
 #include "worker/shell/slot.h"
+#include "worker/shell/tell.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -67,116 +69,43 @@ static uint32_t index_of(const struct host *host, const struct slot *slot)
     return (uint32_t)(slot - host->slots);
 }
 
-static void copy_text(char *out, size_t size, const char *text)
-{
-    (void)snprintf(out, size, "%s", text);
-}
-
 /* What is told to the coordinator */
 
-static void send_now(struct host *host, const struct wire *message)
-{
-    if (control_send_now(host->control, message) != STATUS_OK) {
-        log_line(LOG_DEBUG, "host", "not_sent", "kind=%s",
-                 wire_kind_name(message->kind));
-    }
-}
-
-/* What is lost here is logged there; the coordinator misses it in time. */
-static void send(void *owner, const struct wire *message)
+static void on_send(void *owner, const struct wire *message)
 {
     struct host *host = owner;
 
-    (void)!control_send(host->control, message);
-}
-
-static void say_hello(struct host *host)
-{
-    struct wire message = {.kind = WIRE_HELLO};
-    struct wire_hello *hello = &message.hello;
-
-    copy_text(hello->name, sizeof(hello->name), host->settings.name);
-    hello->incarnation = host->incarnation;
-    hello->protocol = WIRE_PROTOCOL;
-    copy_text(hello->build, sizeof(hello->build), CAJAL_VERSION);
-    hello->fingerprint = host->fingerprint.hash;
-    copy_text(hello->kernels, sizeof(hello->kernels),
-              host->fingerprint.kernels);
-    hello->threads = (uint32_t)host->settings.threads;
-    hello->pid = (uint32_t)getpid();
-    if (gethostname(hello->host, sizeof(hello->host) - 1) != 0) {
-        copy_text(hello->host, sizeof(hello->host), "?");
-    }
-    copy_text(hello->endpoint, sizeof(hello->endpoint),
-              exchange_endpoint(host->services.exchange));
-    send_now(host, &message);
+    tell(host->control, message);
 }
 
 static void send_heartbeat(struct host *host)
 {
-    struct wire message = {.kind = WIRE_HEARTBEAT};
+    struct wire_heartbeat heartbeat = {
+        .life = host->agent.life,
+        .shard_steps = host->steps_ended,
+        .bytes_sent = exchange_bytes_sent(host->services.exchange),
+        .turns = host->turns};
 
-    message.heartbeat.life = host->agent.life;
-    message.heartbeat.shard_steps = host->steps_ended;
     for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
         if (host->slots[i].session != NULL) {
-            message.heartbeat.shard_steps +=
-                session_steps(host->slots[i].session);
+            heartbeat.shard_steps += session_steps(host->slots[i].session);
         }
     }
-    message.heartbeat.bytes_sent = exchange_bytes_sent(host->services.exchange);
-    message.heartbeat.turns = host->turns;
-    send_now(host, &message);
+    tell_heartbeat(host->control, &heartbeat);
 }
 
+/* A READY of BUSY is about no slot. */
 static void send_ready(struct host *host, const struct agent_action *action)
 {
     const struct slot *slot = &host->slots[action->slot];
     bool same = slot->used && slot->assign.job == action->job &&
                 slot->assign.term == action->term;
-    struct wire message = {.kind = WIRE_READY,
-                           .ready = {.job = action->job,
-                                     .term = action->term,
-                                     .status = action->status}};
 
-    if (action->status != STATUS_OK) {
-        copy_text(message.ready.error, sizeof(message.ready.error),
-                  same ? slot->why
-                       : "this worker has as many sessions as it can hold");
-    }
-    send(host, &message);
-}
-
-static void send_fault(struct host *host, const struct agent_action *action)
-{
-    const struct slot *slot = &host->slots[action->slot];
-    struct wire message = {.kind = WIRE_FAULT,
-                           .fault = {.job = action->job,
-                                     .term = action->term,
-                                     .kind = slot->fault}};
-
-    copy_text(message.fault.text, sizeof(message.fault.text), slot->why);
-    send(host, &message);
+    tell_ready(host->control, action->job, action->term, action->status,
+               same ? slot->why : "this worker has no room for a session");
 }
 
 /* Probes of data */
-
-static void send_opened(struct host *host,
-                        uint64_t job,
-                        enum status status,
-                        struct stream *stream,
-                        const char *why)
-{
-    struct wire message = {.kind = WIRE_OPENED,
-                           .opened = {.job = job, .status = status}};
-
-    copy_text(message.opened.error, sizeof(message.opened.error), why);
-    if (status == STATUS_OK) {
-        message.opened.shape =
-            (struct data_shape *)(uintptr_t)stream_shape(stream);
-    }
-    send(host, &message);
-}
 
 static void on_probed(void *owner,
                       enum status status,
@@ -186,7 +115,8 @@ static void on_probed(void *owner,
     struct probe *probe = owner;
 
     probe->used = false;
-    send_opened(probe->host, probe->job, status, stream, why);
+    tell_opened(probe->host->control, probe->job, status,
+                stream != NULL ? stream_shape(stream) : NULL, why);
     streams_put(probe->host->services.streams, stream);
 }
 
@@ -205,7 +135,7 @@ static void begin_probe(struct host *host, const struct wire_open *open)
         host->probes[i].used = status == STATUS_OK;
     }
     if (status != STATUS_OK) {
-        send_opened(host, open->job, status, NULL,
+        tell_opened(host->control, open->job, status, NULL,
                     "too many data sets are open on this worker");
     }
 }
@@ -365,11 +295,12 @@ static void connect_chunks(struct host *host)
 static void execute(struct host *host, const struct agent_action *action)
 {
     struct slot *slot = &host->slots[action->slot];
-    struct wire goodbye = {.kind = WIRE_GOODBYE};
 
     switch (action->type) {
     case AGENT_ACT_HELLO:
-        say_hello(host);
+        tell_hello(host->control, &host->settings, &host->fingerprint,
+                   host->incarnation,
+                   exchange_endpoint(host->services.exchange));
         return;
     case AGENT_ACT_HEARTBEAT:
         send_heartbeat(host);
@@ -397,13 +328,14 @@ static void execute(struct host *host, const struct agent_action *action)
                         host->message->release.interval);
         return;
     case AGENT_ACT_FAULT:
-        send_fault(host, action);
+        tell_fault(host->control, action->job, action->term, slot->fault,
+                   slot->why);
         return;
     case AGENT_ACT_CLOSE:
         close_session(host, action->slot);
         return;
     case AGENT_ACT_GOODBYE:
-        send_now(host, &goodbye);
+        tell_goodbye(host->control);
         return;
     case AGENT_ACT_QUIT:
         quit(host, action);
@@ -462,17 +394,33 @@ static enum status draw_incarnation(uint64_t *out)
     return size == (ssize_t)sizeof(*out) ? STATUS_OK : STATUS_IO;
 }
 
+/* 64 bits in hexadecimal. */
+static void add_hex(struct text *text, uint64_t value)
+{
+    char hex[20];
+
+    (void)snprintf(hex, sizeof(hex), "%016" PRIx64, value);
+    text_add(text, hex);
+}
+
 /* Every process has an ipc path of its own: what an earlier life of the name
  * has left behind is not touched. */
-static void data_endpoint(const struct host *host, char out[ENDPOINT_BYTES_MAX])
+static enum status data_endpoint(const struct host *host,
+                                 char out[ENDPOINT_BYTES_MAX])
 {
-    if (host->settings.data[0] != '\0') {
-        copy_text(out, ENDPOINT_BYTES_MAX, host->settings.data);
-        return;
+    struct text text;
+
+    text_init(&text, out, ENDPOINT_BYTES_MAX);
+    text_add(&text, host->settings.data);
+    if (host->settings.data[0] == '\0') {
+        text_add(&text, "ipc://");
+        text_add(&text, host->settings.runtime);
+        text_add(&text, "/");
+        text_add(&text, host->settings.name);
+        text_add(&text, "-");
+        add_hex(&text, host->incarnation);
     }
-    (void)snprintf(out, ENDPOINT_BYTES_MAX, "ipc://%s/%s-%08" PRIx64 ".sock",
-                   host->settings.runtime, host->settings.name,
-                   host->incarnation & 0xffffffff);
+    return text.cut ? STATUS_INVALID : STATUS_OK;
 }
 
 static enum status open_pools(struct host *host)
@@ -496,6 +444,7 @@ static enum status open_links(struct host *host)
     struct services *s = &host->services;
     char data[ENDPOINT_BYTES_MAX];
     char id[NAME_BYTES_MAX + 24];
+    struct text text;
     struct exchange_options exchange = {.loop = host->loop,
                                         .context = host->context,
                                         .endpoint = data,
@@ -509,10 +458,14 @@ static enum status open_links(struct host *host)
                                       .on_message = on_message};
     enum status status = STATUS_OK;
 
-    data_endpoint(host, data);
-    (void)snprintf(id, sizeof(id), "%s-%016" PRIx64, host->settings.name,
-                   host->incarnation);
-    status = exchange_open(&exchange, &s->exchange);
+    text_init(&text, id, sizeof(id));
+    text_add(&text, host->settings.name);
+    text_add(&text, "-");
+    add_hex(&text, host->incarnation);
+    status = data_endpoint(host, data);
+    if (status == STATUS_OK) {
+        status = exchange_open(&exchange, &s->exchange);
+    }
     if (status == STATUS_OK) {
         status = chunks_open(host->loop, host->context, &s->chunks);
     }
@@ -526,7 +479,7 @@ static enum status open_services(struct host *host)
 {
     struct services *s = &host->services;
     struct slot_hooks hooks = {
-        .owner = host, .notice = on_notice, .send = send, .wake = on_wake};
+        .owner = host, .notice = on_notice, .send = on_send, .wake = on_wake};
     enum status status = open_pools(host);
 
     if (status == STATUS_OK) {

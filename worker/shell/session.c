@@ -5,8 +5,8 @@
 #include "base/mem.h"
 #include "worker/shell/actor.h"
 #include "worker/shell/batches.h"
+#include "worker/shell/norms.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,11 +19,10 @@ struct session {
     uint64_t *evaluate_rows; /* [tasks], lent to sched */
     uint64_t *guard_rows;    /* [tasks], lent to sched */
     struct batches *batches;
-    struct actor *actors;              /* as sched.locals */
-    double norms[SCHED_SHARDS_MAX];    /* by layer, then shard */
-    uint32_t layer_at[LAYERS_MAX + 1]; /* of a layer in norms */
-    uint32_t running;                  /* operations on compute threads */
-    uint32_t queue[SCHED_SLOTS_MAX];   /* locals; for session_work */
+    struct actor *actors; /* as sched.locals */
+    struct norms norms;
+    uint32_t running;                /* operations on compute threads */
+    uint32_t queue[SCHED_SLOTS_MAX]; /* locals; for session_work */
     uint32_t queue_count;
     bool stopped;
     bool failed;
@@ -207,10 +206,7 @@ static enum status start(struct session *session,
     }
     fill_config(session, o, config);
     sched_init(&session->sched, config);
-    for (uint32_t l = 0; l < config->layers_count; l++) {
-        session->layer_at[l + 1] =
-            session->layer_at[l] + config->shards_count[l];
-    }
+    norms_init(&session->norms, config->layers_count, config->shards_count);
     status = open_batches(session, o);
     if (status == STATUS_OK) {
         status = open_actors(session, o);
@@ -280,33 +276,6 @@ void session_stop(struct session *session)
 
 /* Operations */
 
-/* Neighbours in pairs, as all sums over shards; n is at least 1. */
-static double tree(double *values, uint32_t n)
-{
-    while (n > 1) {
-        for (uint32_t i = 0; i < n / 2; i++) {
-            values[i] = values[2 * i] + values[2 * i + 1];
-        }
-        if (n % 2 == 1) {
-            values[n / 2] = values[n - 1];
-        }
-        n = (n + 1) / 2;
-    }
-    return values[0];
-}
-
-/* As PyTorch's clip_grad_norm_. */
-static double clip_scale(const struct session *session, double clip)
-{
-    double squares[SCHED_SHARDS_MAX];
-    uint32_t n = session->layer_at[session->sched.config.layers_count];
-    double scale = 0;
-
-    memcpy(squares, session->norms, n * sizeof(squares[0]));
-    scale = clip / (sqrt(tree(squares, n)) + 1e-6);
-    return scale < 1 ? scale : 1;
-}
-
 static void prepare(struct session *session,
                     struct actor *actor,
                     const struct sched_run *run)
@@ -323,7 +292,7 @@ static void prepare(struct session *session,
             rate_at(&train->rate, run->step, session->total_steps,
                     run->task_step, run->task_steps);
         actor->input.scale =
-            train->clip > 0 ? clip_scale(session, train->clip) : 1;
+            train->clip > 0 ? norms_scale(&session->norms, train->clip) : 1;
     } else if (run->op == SCHED_EDIT) {
         actor->input.grant = program_at(&session->sched.program, run->interval);
     }
@@ -415,11 +384,10 @@ static void deliver(struct session *session,
     struct frame *place = NULL;
 
     if (d->to == SCHED_ALL) {
-        uint32_t at = session->layer_at[d->from_layer] + d->sender;
-
         /* The codec lets a norm have no other size. */
-        CHECK(frame_size(source) == sizeof(session->norms[at]));
-        memcpy(&session->norms[at], frame_data(source), sizeof(double));
+        CHECK(frame_size(source) == sizeof(double));
+        norms_put(&session->norms, d->from_layer, d->sender,
+                  frame_data(source));
         return;
     }
     place = actor_place(&session->actors[d->to], d);

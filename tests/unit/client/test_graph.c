@@ -9,6 +9,16 @@
 
 #include <cmocka.h>
 
+enum { TEXT_BYTES_MAX = 8192 };
+
+static void add_line(char *out, const char *lanes, const char *name)
+{
+    size_t used = strlen(out);
+
+    (void)snprintf(out + used, TEXT_BYTES_MAX - used, "%s%s%s\n", lanes,
+                   name[0] != '\0' ? " " : "", name);
+}
+
 /* The whole graph as text: lanes, then the version's name. */
 static void draw(const struct graph_item *items, size_t count, char *out)
 {
@@ -19,12 +29,12 @@ static void draw(const struct graph_item *items, size_t count, char *out)
     graph_init(&graph);
     for (size_t i = 0; i < count; i++) {
         while (graph_join(&graph, &items[i], lanes)) {
-            out += sprintf(out, "%s\n", lanes);
+            add_line(out, lanes, "");
         }
         graph_row(&graph, &items[i], lanes);
-        out += sprintf(out, "%s %s\n", lanes, items[i].name);
+        add_line(out, lanes, items[i].name);
         if (graph_split(&graph, &items[i], lanes)) {
-            out += sprintf(out, "%s\n", lanes);
+            add_line(out, lanes, "");
         }
     }
 }
@@ -33,7 +43,7 @@ static void test_graph__draws_a_line(void **state)
 {
     const struct graph_item items[] = {
         {"v2", {"v1"}, 1}, {"v1", {"v0"}, 1}, {"v0", {NULL}, 0}};
-    char text[1024];
+    char text[TEXT_BYTES_MAX];
 
     (void)state;
     draw(items, 3, text);
@@ -49,7 +59,7 @@ static void test_graph__shows_where_a_restore_came_from(void **state)
         {"v4", {"v1"}, 1}, {"v3", {"v2"}, 1}, {"v2", {"v1"}, 1},
         {"v1", {"v0"}, 1}, {"v0", {NULL}, 0},
     };
-    char text[1024];
+    char text[TEXT_BYTES_MAX];
 
     (void)state;
     draw(items, 5, text);
@@ -70,7 +80,7 @@ static void test_graph__opens_a_lane_for_a_second_parent(void **state)
         {"v2", {"v1"}, 1},
         {"v1", {NULL}, 0},
     };
-    char text[1024];
+    char text[TEXT_BYTES_MAX];
 
     (void)state;
     draw(items, 4, text);
@@ -89,7 +99,7 @@ static void test_graph__crosses_a_lane_that_lies_between(void **state)
         {"v6", {"v1"}, 1}, {"v5", {"v0"}, 1}, {"v4", {"v1"}, 1},
         {"v1", {"v0"}, 1}, {"v0", {NULL}, 0},
     };
-    char text[1024];
+    char text[TEXT_BYTES_MAX];
 
     (void)state;
     draw(items, 5, text);
@@ -107,7 +117,7 @@ static void test_graph__stays_within_its_lanes(void **state)
 {
     char names[40][8];
     struct graph_item items[40];
-    char text[8192];
+    char text[TEXT_BYTES_MAX];
 
     (void)state;
     for (size_t i = 0; i < 40; i++) { /* forty heads, no common parent */

@@ -73,10 +73,10 @@ static void test_watch__tells_programs_what_happened(void **state)
     char *text = plain("grow");
 
     (void)state;
-    assert_string_equal(
-        text, "2025-11-24T16:00:00Z j4 event=grow state=running "
-              "step=2140/9380 task=2 version=v3 "
-              "text=\"grow hidden1 100->116?[2J\"\n");
+    assert_string_equal(text,
+                        "2025-11-24T16:00:00Z j4 event=grow state=running "
+                        "step=2140/9380 task=2 version=v3 "
+                        "text=\"grow hidden1 100->116?[2J\"\n");
     free(text);
 }
 

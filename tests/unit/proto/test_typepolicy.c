@@ -84,7 +84,7 @@ static const struct broken policies[] = {
     {PLASTIC "  grow: {policy: plateau, window: 1 interval, min_gain: much, "
              "every: 3 intervals}\n",
      {NULL},
-     "bad.yaml:5:35: error: plasticity.grow.window: must be 2 to 256, got 1\n"
+     "bad.yaml:5:35: error: plasticity.grow.window: must be 3 to 128, got 1\n"
      "    5 |   grow: {policy: plateau, window: 1 interval, min_gain: much, "
      "every: 3 intervals}\n"
      "      |                                   ^~~~~~~~~~\n"

@@ -17,7 +17,9 @@ static float value(uint32_t tensor, uint32_t row, uint32_t column)
 
 static void fill(struct slab *slab, uint32_t rows, uint32_t columns)
 {
-    assert_int_equal(slab_init(slab, TENSORS, rows, columns), STATUS_OK);
+    const struct slab_shape shape = {TENSORS, rows, columns, rows, columns};
+
+    assert_int_equal(slab_init(slab, &shape), STATUS_OK);
     for (uint32_t t = 0; t < TENSORS; t++) {
         for (uint32_t r = 0; r < rows; r++) {
             for (uint32_t c = 0; c < columns; c++) {

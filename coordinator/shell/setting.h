@@ -1,0 +1,17 @@
+/* setting.h - `cajal set`: a key and a value of a job file, as people write
+ * them, for a job that runs. Texts come from outside. */
+#ifndef COORDINATOR_SHELL_SETTING_H
+#define COORDINATOR_SHELL_SETTING_H
+
+#include "proto/grant.h"
+#include "proto/job.h"
+
+/* why holds ERROR_BYTES_MAX. NOT_FOUND: no such key, or one that cannot change
+ * while the job runs. INVALID: not a value of this key. */
+enum status setting_parse(const struct job_spec *spec,
+                          const char *key,
+                          const char *value,
+                          struct grant_setting *out,
+                          char *why) MUST_CHECK;
+
+#endif /* COORDINATOR_SHELL_SETTING_H */

@@ -1,0 +1,854 @@
+/* Sessions of several workers in one process: real shards and real data, and
+ * memory instead of sockets between them. One thing happens at a time, drawn
+ * from Philox, so frames of different links overtake each other and workers
+ * compute in any order. The weights must not notice. */
+#include "base/mem.h"
+#include "base/rng.h"
+#include "worker/shell/session.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum {
+    SITES = 4,
+    SIDE = 8, /* pixels */
+    INPUTS = SIDE * SIDE,
+    CLASSES = 10,
+    TRAIN = 900, /* GUARD of them are set aside */
+    GUARD = 300,
+    TEST = 300,
+    BATCH = 12,
+    INTERVALS = 11,
+    INTERVAL_STEPS = 20,
+    CUT_INTERVAL = 6,
+    QUEUE = 512,
+    LAYERS = 3,
+    SHARDS = 3, /* of a hidden layer */
+    SHARDS_TOTAL_MAX = LAYERS * SHARDS,
+    REPORTS_MAX = SHARDS_TOTAL_MAX * INTERVALS
+};
+
+/* The data: ten blurred prototypes, as IDX files in a directory. */
+
+static char data_dir[64];
+
+static FILE *open_file(const char *set, const char *kind, uint32_t count)
+{
+    unsigned char head[] = {0, 0, 8, 1,    0, 0, 0, 0,
+                            0, 0, 0, SIDE, 0, 0, 0, SIDE};
+    bool images = strcmp(kind, "images-idx3") == 0;
+    char path[128];
+    FILE *file = NULL;
+
+    head[3] = images ? 3 : 1;
+    head[6] = (unsigned char)(count >> 8);
+    head[7] = (unsigned char)count;
+    (void)snprintf(path, sizeof(path), "%s/%s-%s-ubyte", data_dir, set, kind);
+    file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(head, images ? 16 : 8, 1, file), 1);
+    return file;
+}
+
+static void write_set(const char *set, uint32_t count, uint64_t first)
+{
+    FILE *images = open_file(set, "images-idx3", count);
+    FILE *labels = open_file(set, "labels-idx1", count);
+
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t label = i % CLASSES;
+
+        (void)fputc((int)label, labels);
+        for (uint32_t p = 0; p < INPUTS; p++) {
+            uint32_t ideal = rng_draw(1, RNG_TEST, label, p, 0).v[0] % 200;
+            uint32_t noise = rng_draw(2, RNG_TEST, first + i, p, 0).v[0] % 55;
+
+            (void)fputc((int)(ideal + noise), images);
+        }
+    }
+    assert_int_equal(fclose(labels), 0);
+    assert_int_equal(fclose(images), 0);
+}
+
+/* A job and the grants that a coordinator would give */
+
+struct job {
+    struct job_spec spec;
+    struct arch arch;     /* as of step 0 */
+    struct arch arch_cut; /* after the edits of CUT_INTERVAL */
+    void *memory[3];
+    struct stream *stream;
+    struct grant grants[INTERVALS];
+};
+
+static void set_spec(struct job_spec *spec, uint32_t microbatches)
+{
+    job_defaults(spec);
+    (void)snprintf(spec->name, sizeof(spec->name), "dataflow");
+    spec->seed = 11;
+    spec->data.format = DATA_IDX;
+    (void)snprintf(spec->data.dir, sizeof(spec->data.dir), "%s", data_dir);
+    spec->data.guard_examples = GUARD;
+    spec->data.task_specs_count = 1;
+    spec->data.task_specs[0] = (struct task_spec){
+        .kind = TASK_PERMUTE_PIXELS, .count = 2, .examples = 1210, .passes = 1};
+    spec->model.hidden_count = 2;
+    spec->model.hidden[0] = (struct layer_spec){23, ACTIVATION_RELU};
+    spec->model.hidden[1] = (struct layer_spec){18, ACTIVATION_TANH};
+    spec->model.outputs = CLASSES;
+    spec->model.shards = SHARDS;
+    spec->train.batch = BATCH;
+    spec->train.microbatches = microbatches;
+    spec->train.clip = 0.7;
+    spec->train.rate.peak = 0.05;
+    spec->train.optimizer.momentum = 0.9;
+}
+
+/* Adds an edit of `count` units from index `first` of the layer on, and keeps
+ * arch up with it. */
+static void add_edit(struct grant *grant,
+                     struct arch *arch,
+                     enum edit_kind kind,
+                     uint32_t layer,
+                     uint32_t first,
+                     uint32_t count)
+{
+    struct edit *edit = &grant->edits[grant->edits_count++];
+
+    *edit = (struct edit){.kind = kind,
+                          .layer = layer,
+                          .units_first = grant->units_count,
+                          .units_count = count};
+    for (uint32_t i = 0; i < count; i++) {
+        struct edit_unit *unit = &grant->units[grant->units_count++];
+        struct unit_id fresh = {0, arch->next_birth + i};
+
+        *unit = (struct edit_unit){.id = fresh, .mean = 0.25f};
+        if (kind == EDIT_ADD) {
+            unit->shard = i % arch->layers[layer].shards_count;
+            continue;
+        }
+        unit->id = arch->layers[layer].units[first + i].id;
+        unit->renewed = fresh;
+        if (kind == EDIT_REMOVE) {
+            unit->mean = arch->layers[layer].units[first + i].mean;
+        }
+    }
+    assert_int_equal(arch_apply(arch, edit, grant->units, grant->first_step),
+                     STATUS_OK);
+}
+
+/* What happens at the beginning of some intervals. */
+static void add_boundary(struct grant *grant, struct arch *arch, uint32_t n)
+{
+    if (n == 2) {
+        add_edit(grant, arch, EDIT_ADD, 0, 0, 4);
+        grant->guard = true;
+    } else if (n == 3) {
+        add_edit(grant, arch, EDIT_RENEW, 1, 2, 3);
+        add_edit(grant, arch, EDIT_LESION, 0, 5, 2);
+    } else if (n == 4) {
+        grant->settings_count = 2;
+        grant->settings[0] = (struct grant_setting){SETTING_RATE, 0.02};
+        grant->settings[1] = (struct grant_setting){SETTING_CLIP, 0};
+    } else if (n == 5) {
+        add_edit(grant, arch, EDIT_REMOVE, 0, 5, 2);
+        grant->evaluate_count = 2;
+    } else if (n == CUT_INTERVAL) {
+        add_edit(grant, arch, EDIT_ADD, 1, 0, 2);
+        grant->evaluate_count = 1;
+        grant->version = 7;
+        grant->hold = true;
+    } else if (n == INTERVALS - 1) {
+        grant->evaluate_count = 2;
+    }
+}
+
+static void lay_out(struct job *job, struct arch *arch, uint32_t memory)
+{
+    job->memory[memory] = mem_new(arch_memory_bytes(&job->spec, CLASSES));
+    assert_non_null(job->memory[memory]);
+    arch_lay_out(arch, &job->spec, CLASSES, job->memory[memory]);
+}
+
+static void make_grants(struct job *job)
+{
+    struct arch later;
+    uint64_t step = 0;
+    uint64_t position = 0;
+    uint32_t task = 0;
+
+    lay_out(job, &job->arch_cut, 1);
+    lay_out(job, &later, 2);
+    arch_copy(&later, &job->arch);
+    for (uint32_t n = 0; n < INTERVALS; n++) {
+        struct grant *grant = &job->grants[n];
+        uint64_t left = (1210 - position + BATCH - 1) / BATCH;
+
+        *grant = (struct grant){.term = 3,
+                                .interval = n,
+                                .first_step = step,
+                                .task = task,
+                                .position = position,
+                                .task_examples = 1210};
+        grant->closing = n + 1 == INTERVALS;
+        grant->steps = left < INTERVAL_STEPS ? (uint32_t)left : INTERVAL_STEPS;
+        grant->steps = grant->closing ? 0 : grant->steps;
+        add_boundary(grant, &later, n);
+        if (n == CUT_INTERVAL) {
+            arch_copy(&job->arch_cut, &later);
+        }
+        step += grant->steps;
+        position += (uint64_t)grant->steps * BATCH;
+        if (position >= 1210) { /* the last batch was short */
+            task++;
+            position = 0;
+        }
+    }
+}
+
+static struct job *open_job(uint32_t microbatches)
+{
+    struct job *job = mem_new(sizeof(*job));
+    char why[ERROR_BYTES_MAX] = "";
+
+    assert_non_null(job);
+    set_spec(&job->spec, microbatches);
+    if (job_check(&job->spec, why, sizeof(why)) != STATUS_OK) {
+        print_error("%s\n", why);
+        fail();
+    }
+    if (stream_open(&job->spec.data, job->spec.seed, CLASSES, why, sizeof(why),
+                    &job->stream) != STATUS_OK) {
+        print_error("%s\n", why);
+        fail();
+    }
+    lay_out(job, &job->arch, 0);
+    arch_begin(&job->arch, &job->spec, INPUTS, CLASSES, job->memory[0]);
+    make_grants(job);
+    return job;
+}
+
+static void close_job(struct job *job)
+{
+    for (uint32_t i = 0; i < 3; i++) {
+        mem_free(job->memory[i]);
+    }
+    stream_close(job->stream);
+    mem_free(job);
+}
+
+/* The cluster */
+
+struct packet {
+    struct frame_header header;
+    struct frame payload;
+};
+
+struct site {
+    struct net *net;
+    uint32_t index;
+    struct session *session;
+    struct packet out[SITES][QUEUE]; /* rings, by receiver */
+    uint32_t first[SITES];
+    uint32_t count[SITES];
+    uint32_t granted;
+    uint32_t released;
+};
+
+enum trick { TRICK_NONE, TRICK_TWICE, TRICK_OLD_TERM, TRICK_LOSE };
+
+struct net {
+    struct job *job;
+    struct job_spec spec;
+    const struct arch *arch; /* at the first interval */
+    uint64_t first_step;
+    uint32_t sites_count;
+    struct site sites[SITES];
+    uint32_t shards_total;
+    uint32_t first_interval;
+    uint32_t reported[INTERVALS];
+    struct report *reports; /* [REPORTS_MAX] */
+    uint32_t reports_count;
+    struct copy *copies[SHARDS_TOTAL_MAX];
+    uint32_t copies_count;
+    uint64_t seed;
+    uint64_t draws;
+    enum trick trick; /* with the frame number trick_at */
+    uint32_t trick_at;
+    uint32_t frames;
+    uint32_t refused;
+    uint32_t faults;
+    char fault[ERROR_BYTES_MAX];
+};
+
+static uint32_t draw(struct net *net, uint32_t bound)
+{
+    return rng_below(rng_draw(net->seed, RNG_TEST, net->draws++, 0, 0), bound);
+}
+
+static void on_send(void *owner,
+                    uint32_t worker,
+                    const struct frame_header *header,
+                    struct frame *payload)
+{
+    struct site *site = owner;
+    struct packet *packet = NULL;
+    uint32_t to = worker - 20;
+
+    assert_true(site->count[to] < QUEUE);
+    packet = &site->out[to][(site->first[to] + site->count[to]++) % QUEUE];
+    packet->header = *header;
+    frame_move(&packet->payload, payload);
+    frame_close(payload);
+}
+
+static void on_report(void *owner, const struct report *report)
+{
+    struct net *net = ((struct site *)owner)->net;
+
+    assert_true(net->reports_count < REPORTS_MAX);
+    net->reports[net->reports_count++] = *report;
+    net->reported[report->interval]++;
+}
+
+static void on_cut(void *owner, struct copy *copy)
+{
+    struct site *site = owner;
+
+    assert_int_equal(copy->version, 7);
+    assert_true(site->net->copies_count < SHARDS_TOTAL_MAX);
+    site->net->copies[site->net->copies_count++] = copy;
+}
+
+static void on_refused(void *owner, enum status status, const char *reason)
+{
+    struct net *net = ((struct site *)owner)->net;
+
+    (void)status;
+    (void)reason;
+    net->refused++;
+}
+
+static void on_fault(void *owner, enum fault_kind kind, const char *text)
+{
+    struct net *net = ((struct site *)owner)->net;
+
+    assert_int_equal(kind, FAULT_FRAME);
+    net->faults++;
+    (void)snprintf(net->fault, sizeof(net->fault), "%s", text);
+}
+
+static void on_wake(void *owner)
+{
+    (void)owner;
+}
+
+static void open_site(struct net *net, uint32_t index, struct jobs *jobs)
+{
+    struct site *site = &net->sites[index];
+    uint32_t workers[SITES];
+    uint32_t owners[SHARDS_TOTAL_MAX];
+    char why[ERROR_BYTES_MAX] = "";
+    struct session_options options = {.job = 1,
+                                      .term = 3,
+                                      .step = net->first_step,
+                                      .total_steps = 200,
+                                      .spec = &net->spec,
+                                      .arch = net->arch,
+                                      .workers_count = net->sites_count,
+                                      .workers = workers,
+                                      .worker = 20 + index,
+                                      .owners_count = net->shards_total,
+                                      .owners = owners,
+                                      .stream = net->job->stream,
+                                      .jobs = jobs,
+                                      .slots = 2,
+                                      .hooks = {.owner = site,
+                                                .send = on_send,
+                                                .report = on_report,
+                                                .cut = on_cut,
+                                                .refused = on_refused,
+                                                .fault = on_fault,
+                                                .wake = on_wake}};
+
+    for (uint32_t i = 0; i < net->sites_count; i++) {
+        workers[i] = 20 + i;
+    }
+    for (uint32_t i = 0; i < net->shards_total; i++) {
+        owners[i] = 20 + (i * 7 + (uint32_t)net->seed) % net->sites_count;
+    }
+    site->net = net;
+    site->index = index;
+    assert_int_equal(session_open(&options, why, sizeof(why), &site->session),
+                     STATUS_OK);
+}
+
+static struct net *new_net(struct job *job, uint32_t sites, uint64_t seed)
+{
+    struct net *net = mem_new(sizeof(*net));
+
+    assert_non_null(net);
+    net->job = job;
+    net->spec = job->spec;
+    net->arch = &job->arch;
+    net->sites_count = sites;
+    net->seed = seed;
+    net->reports = mem_array(REPORTS_MAX, sizeof(*net->reports));
+    assert_non_null(net->reports);
+    for (uint32_t l = 0; l < job->arch.layers_count; l++) {
+        net->shards_total += job->arch.layers[l].shards_count;
+    }
+    return net;
+}
+
+static struct net *open_net(struct job *job, uint32_t sites, uint64_t seed)
+{
+    struct net *net = new_net(job, sites, seed);
+
+    for (uint32_t i = 0; i < sites; i++) {
+        open_site(net, i, NULL);
+    }
+    return net;
+}
+
+static void load_shards(struct session *session, const struct net *from)
+{
+    for (uint32_t k = 0; k < session_shards(session); k++) {
+        uint32_t l = 0;
+        uint32_t s = 0;
+        struct shard *shard = session_shard(session, k, &l, &s);
+
+        for (uint32_t i = 0; i < from->copies_count; i++) {
+            const struct copy *copy = from->copies[i];
+
+            if (copy->layer != l || copy->shard != s) {
+                continue;
+            }
+            shard_expect_evaluations(shard, copy->evaluations_count);
+            for (uint32_t t = 0; t < copy->tensors_count; t++) {
+                assert_int_equal(shard_load(shard, t, copy->bytes[t],
+                                            copy->tensors[t].bytes),
+                                 STATUS_OK);
+            }
+        }
+    }
+}
+
+/* From the cut that `from` has made, as of its settings and architecture. */
+static struct net *open_restored(struct job *job,
+                                 const struct net *from,
+                                 uint32_t sites,
+                                 uint64_t seed)
+{
+    struct net *net = new_net(job, sites, seed);
+
+    assert_int_equal(from->copies_count, net->shards_total);
+    net->arch = &job->arch_cut;
+    net->first_interval = CUT_INTERVAL;
+    net->first_step = job->grants[CUT_INTERVAL].first_step;
+    assert_int_equal(job_apply_setting(&net->spec, SETTING_RATE, 0.02),
+                     STATUS_OK);
+    assert_int_equal(job_apply_setting(&net->spec, SETTING_CLIP, 0), STATUS_OK);
+    for (uint32_t i = 0; i < sites; i++) {
+        open_site(net, i, NULL);
+        load_shards(net->sites[i].session, from);
+    }
+    return net;
+}
+
+static void close_net(struct net *net)
+{
+    for (uint32_t i = 0; i < net->sites_count; i++) {
+        struct site *site = &net->sites[i];
+
+        for (uint32_t to = 0; to < SITES; to++) {
+            for (; site->count[to] > 0; site->count[to]--) {
+                uint32_t at = site->first[to]++ % QUEUE;
+
+                frame_close(&site->out[to][at].payload);
+            }
+        }
+        session_stop(site->session);
+        session_close(site->session);
+    }
+    for (uint32_t i = 0; i < net->copies_count; i++) {
+        copy_close(net->copies[i]);
+    }
+    mem_free(net->reports);
+    mem_free(net);
+}
+
+/* The net's own tricks with a frame: it comes twice, a copy of it comes late
+ * from an old term, or it does not come at all. */
+static void pass_frame(struct net *net, uint32_t from, uint32_t to)
+{
+    struct site *site = &net->sites[from];
+    struct packet *packet = &site->out[to][site->first[to]];
+    struct frame copy;
+    bool now = net->trick != TRICK_NONE && net->frames++ == net->trick_at;
+
+    site->first[to] = (site->first[to] + 1) % QUEUE;
+    site->count[to]--;
+    if (now && net->trick == TRICK_LOSE) {
+        frame_close(&packet->payload);
+        return;
+    }
+    frame_share(&copy, &packet->payload);
+    session_frame(net->sites[to].session, &packet->header, &packet->payload);
+    if (now) {
+        packet->header.term -= net->trick == TRICK_OLD_TERM ? 1 : 0;
+        session_frame(net->sites[to].session, &packet->header, &copy);
+    } else {
+        frame_close(&copy);
+    }
+}
+
+/* As a coordinator: two grants, then the next when an interval is reported. */
+static void give_grant(struct net *net, struct site *site)
+{
+    uint32_t n = net->first_interval + site->granted;
+
+    if (n >= INTERVALS ||
+        (site->granted >= 2 && net->reported[n - 2] < net->shards_total)) {
+        return;
+    }
+    if (n == net->first_interval && n > 0) {
+        struct grant begun = net->job->grants[n];
+
+        begun.resumed = true;
+        session_grant(site->session, &begun);
+    } else {
+        session_grant(site->session, &net->job->grants[n]);
+    }
+    site->granted++;
+}
+
+static void give_release(struct net *net, struct site *site)
+{
+    if (site->released < site->granted) {
+        session_release(site->session, 3, net->first_interval + site->released);
+        site->released++;
+    }
+}
+
+static void happen(struct net *net, struct site *site)
+{
+    uint32_t to = draw(net, net->sites_count);
+
+    switch (draw(net, 8)) {
+    case 0:
+        give_grant(net, site);
+        break;
+    case 1:
+        give_release(net, site);
+        break;
+    case 2:
+    case 3:
+    case 4:
+        if (site->count[to] > 0) {
+            pass_frame(net, site->index, to);
+        }
+        break;
+    default:
+        (void)session_work(site->session, 0); /* one operation */
+        break;
+    }
+}
+
+static bool ended(const struct net *net)
+{
+    for (uint32_t n = net->first_interval; n < INTERVALS; n++) {
+        if (net->reported[n] < net->shards_total) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void run_net(struct net *net)
+{
+    for (uint32_t i = 0; i < 3000000 && !ended(net) && net->faults == 0; i++) {
+        happen(net, &net->sites[draw(net, net->sites_count)]);
+    }
+    assert_true(ended(net) || net->faults > 0);
+}
+
+/* What came of it */
+
+struct result {
+    struct hash shards[LAYERS][SHARDS]; /* of all tensors */
+    struct evaluation evaluations[16];  /* in the order reported */
+    uint64_t evaluations_count;
+    uint64_t examples; /* trained on */
+    uint64_t correct;
+    double loss_sum;
+};
+
+static struct hash hash_shard(const struct shard *shard)
+{
+    struct copy *copy = NULL;
+    struct hash hash;
+    size_t bytes = 0;
+
+    assert_int_equal(copy_open(shard, &copy), STATUS_OK);
+    for (uint32_t i = 0; i < copy->tensors_count; i++) {
+        bytes += copy->tensors[i].bytes;
+    }
+    hash_bytes(copy->block, bytes, &hash);
+    copy_close(copy);
+    return hash;
+}
+
+static void read_shards(struct net *net, struct result *out)
+{
+    for (uint32_t i = 0; i < net->sites_count; i++) {
+        struct session *session = net->sites[i].session;
+
+        for (uint32_t k = 0; k < session_shards(session); k++) {
+            uint32_t l = 0;
+            uint32_t s = 0;
+            const struct shard *shard = session_shard(session, k, &l, &s);
+
+            out->shards[l][s] = hash_shard(shard);
+        }
+    }
+}
+
+/* The output layer's reports come in order, whatever the others do. */
+static void read_reports(const struct net *net, struct result *out)
+{
+    uint32_t last = net->job->arch.layers_count - 1;
+
+    for (uint32_t i = 0; i < net->reports_count; i++) {
+        const struct report *report = &net->reports[i];
+
+        if (report->layer != last || report->interval < CUT_INTERVAL) {
+            continue;
+        }
+        out->examples += report->examples;
+        out->correct += report->correct;
+        out->loss_sum += report->loss_sum;
+        for (uint32_t e = 0; e < report->evaluations_count; e++) {
+            assert_true(out->evaluations_count < 16);
+            out->evaluations[out->evaluations_count++] = report->evaluations[e];
+        }
+    }
+}
+
+static void read_net(struct net *net, struct result *out)
+{
+    memset(out, 0, sizeof(*out));
+    read_shards(net, out);
+    read_reports(net, out);
+}
+
+/* No struct in a result has padding. */
+static void assert_same(const struct net *net,
+                        const struct result *a,
+                        const struct result *b)
+{
+    if (memcmp(a, b, sizeof(*a)) != 0) {
+        print_error("%u workers, seed %lu: not the same, shards %s\n",
+                    net->sites_count, (unsigned long)net->seed,
+                    memcmp(a->shards, b->shards, sizeof(a->shards)) != 0
+                        ? "differ"
+                        : "agree");
+        fail();
+    }
+}
+
+static void run_on(struct job *job,
+                   uint32_t sites,
+                   uint64_t seed,
+                   struct result *out)
+{
+    struct net *net = open_net(job, sites, seed);
+
+    run_net(net);
+    assert_int_equal(net->faults, 0);
+    read_net(net, out);
+    close_net(net);
+}
+
+/* The tests */
+
+static void test_dataflow__gives_the_same_bits_on_any_workers(void **state)
+{
+    struct job *job = open_job(2);
+    struct net *net = open_net(job, 1, 1);
+    struct result alone;
+    struct result other;
+
+    (void)state;
+    run_net(net);
+    read_net(net, &alone);
+    /* Since the cut: four intervals; one evaluation, two more at the end. */
+    assert_int_equal(alone.examples, 4 * INTERVAL_STEPS * BATCH);
+    assert_int_equal(alone.evaluations_count, 3);
+    assert_int_equal(alone.evaluations[2].examples, TEST);
+    assert_true(alone.evaluations[2].correct * 10 > TEST * 8); /* it learns */
+    for (uint32_t sites = 2; sites <= SITES; sites++) {
+        run_on(job, sites, 10 * sites, &other);
+        assert_same(net, &alone, &other);
+    }
+    close_net(net);
+    close_job(job);
+}
+
+/* A restored session goes on as the one that was never left. */
+static void test_dataflow__goes_on_from_a_cut_on_other_workers(void **state)
+{
+    struct job *job = open_job(2);
+    struct net *left = open_net(job, 2, 5);
+    struct net *net = NULL;
+    struct result stayed;
+    struct result restored;
+
+    (void)state;
+    run_net(left);
+    read_net(left, &stayed);
+    net = open_restored(job, left, 3, 6);
+    run_net(net);
+    assert_int_equal(net->faults, 0);
+    read_net(net, &restored);
+
+    assert_same(net, &stayed, &restored);
+    close_net(net);
+    close_net(left);
+    close_job(job);
+}
+
+static void test_dataflow__gives_the_same_bits_on_threads(void **state)
+{
+    struct job *job = open_job(2);
+    struct result alone;
+    struct result other;
+    struct net *net = NULL;
+    struct loop *loop = NULL;
+    struct link_context *context = NULL;
+    struct jobs *jobs = NULL;
+
+    (void)state;
+    run_on(job, 1, 1, &alone);
+    assert_int_equal(loop_open(&loop), STATUS_OK);
+    assert_int_equal(link_context_open(&context), STATUS_OK);
+    assert_int_equal(jobs_open(loop, context, 2, 8, &jobs), STATUS_OK);
+    net = new_net(job, 1, 1);
+    open_site(net, 0, jobs);
+    while (!ended(net)) {
+        give_grant(net, &net->sites[0]);
+        give_release(net, &net->sites[0]);
+        assert_int_equal(loop_turn(loop, 10), STATUS_OK);
+    }
+    read_net(net, &other);
+
+    assert_same(net, &alone, &other);
+    jobs_stop(jobs);
+    jobs_join(jobs);
+    close_net(net);
+    jobs_close(jobs);
+    link_context_close(context);
+    loop_close(loop);
+    close_job(job);
+}
+
+/* Only the order of some sums in float depends on the microbatches. */
+static void test_dataflow__hardly_depends_on_microbatches(void **state)
+{
+    static const uint32_t counts[] = {2, 4};
+    struct job *job = open_job(1);
+    struct result one;
+    struct result other;
+
+    (void)state;
+    run_on(job, 2, 7, &one);
+    close_job(job);
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        job = open_job(counts[i]);
+        run_on(job, 2, 7, &other);
+        assert_int_equal(other.examples, one.examples);
+        assert_true(fabs(other.loss_sum - one.loss_sum) < 1e-3 * one.loss_sum);
+        close_job(job);
+    }
+}
+
+static void play_trick(enum trick trick, uint32_t refused, uint32_t faults)
+{
+    struct job *job = open_job(2);
+    struct net *net = open_net(job, 2, 8);
+    struct result alone;
+    struct result other;
+
+    net->trick = trick;
+    net->trick_at = 500;
+    run_net(net);
+    assert_int_equal(net->refused, refused);
+    assert_int_equal(net->faults, faults);
+    if (faults == 0) {
+        read_net(net, &other);
+        run_on(job, 1, 1, &alone);
+        assert_same(net, &alone, &other);
+    } else {
+        assert_non_null(strstr(net->fault, "frames are missing"));
+    }
+    close_net(net);
+    close_job(job);
+}
+
+static void test_dataflow__notices_wrong_frames(void **state)
+{
+    (void)state;
+    play_trick(TRICK_TWICE, 1, 0);
+    play_trick(TRICK_OLD_TERM, 1, 0);
+    play_trick(TRICK_LOSE, 0, 1);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    (void)snprintf(data_dir, sizeof(data_dir), "/tmp/cajal-dataflow-XXXXXX");
+    if (mkdtemp(data_dir) == NULL) {
+        return -1;
+    }
+    write_set("train", TRAIN, 0);
+    write_set("t10k", TEST, TRAIN);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    static const char *const names[] = {
+        "train-images-idx3-ubyte", "train-labels-idx1-ubyte",
+        "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"};
+    char path[128];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s", data_dir, names[i]);
+        (void)unlink(path);
+    }
+    return rmdir(data_dir);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_dataflow__gives_the_same_bits_on_any_workers),
+        cmocka_unit_test(test_dataflow__goes_on_from_a_cut_on_other_workers),
+        cmocka_unit_test(test_dataflow__gives_the_same_bits_on_threads),
+        cmocka_unit_test(test_dataflow__hardly_depends_on_microbatches),
+        cmocka_unit_test(test_dataflow__notices_wrong_frames),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

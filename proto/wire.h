@@ -184,7 +184,9 @@ struct wire {
 };
 
 /* Encodes into fresh memory (mem_free). NO_MEMORY; INVALID: over
- * CONTROL_BYTES_MAX. */
+ * CONTROL_BYTES_MAX, or out of the ranges that wire_decode accepts. Texts are
+ * made printable; a report with a figure (losses excepted) that is not finite
+ * is sent with not_finite set. Specs must have passed job_check. */
 enum status wire_encode(const struct wire *message,
                         unsigned char **out,
                         size_t *out_size) MUST_CHECK;

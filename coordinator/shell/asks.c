@@ -1,7 +1,6 @@
 /* asks.c - new jobs: launch and probe; and evaluating a version. */
 #include "coordinator/shell/inside.h"
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "coordinator/core/timeline.h"
 #include "coordinator/shell/eventcode.h"

@@ -83,8 +83,8 @@ struct shell {
 /* --- shell.c --- */
 
 /* One event through the core and its actions carried out, now or, where that
- * is going on already, right after. */
-void shell_deliver(struct shell *shell, const struct coord_event *event);
+ * is going on already, right after. Puts the time in. */
+void shell_deliver(struct shell *shell, struct coord_event *event);
 
 /* The newest that is known of a job: from the core, or the store. NOT_FOUND,
  * CORRUPT, IO. */

@@ -401,11 +401,12 @@ static void group_done(void *work)
     struct item *item = NULL;
 
     keeper->writing = (struct list){.first = NULL};
-    keeper->busy = false;
+    /* Still busy: what the telling brings about is the next group. */
     while ((item = take(&done)) != NULL) {
         tell(keeper, item);
         free_item(item);
     }
+    keeper->busy = false;
     submit(keeper);
     if (keeper->events.on_idle != NULL) {
         keeper->events.on_idle(keeper->events.owner);

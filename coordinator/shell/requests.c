@@ -94,8 +94,7 @@ void requests_tell_change(struct waiting *waiting,
 void requests_deliver(struct shell *shell, struct request *request)
 {
     struct job_record *record = NULL;
-    struct coord_event event = {.now_ms = clock_now_ms(),
-                                .type = COORD_REQUEST};
+    struct coord_event event = {.type = COORD_REQUEST};
 
     if (request->job != 0 &&
         coord_find(shell->core, request->job) == JOBS_MAX) {

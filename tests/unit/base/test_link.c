@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -341,6 +342,44 @@ static void test_link__router_and_dealer_talk_over_tcp(void **state)
     link_close(router);
 }
 
+/* The first connection is still open: so it looks to a router when a peer's
+ * machine lost its power and came back. Here the first peer lives and takes
+ * its name back after 100 ms, hence several tries. */
+static void test_link__a_peer_that_returns_takes_over_its_name(void **state)
+{
+    struct world *world = *state;
+    struct link *router = bind_to(world, LINK_ROUTER, world->ipc);
+    struct link *before = connect_to(world, LINK_DEALER, world->ipc);
+    struct link *after = NULL;
+    struct frame in[PARTS_MAX];
+    bool heard = false;
+
+    send_soon(world, before, "first life");
+    assert_int_equal(receive_soon(world, router, in), 2);
+    frame_close(&in[0]);
+    frame_close(&in[1]);
+    after = connect_to(world, LINK_DEALER, world->ipc);
+
+    for (int i = 0; i < 200 && !heard; i++) {
+        size_t count = 0;
+
+        send_soon(world, after, "second life");
+        assert_int_equal(loop_turn(world->loop, 5), STATUS_OK);
+        if (link_receive(router, in, PARTS_MAX, &count) == STATUS_OK) {
+            assert_int_equal(count, 2);
+            assert_frame(&in[1], "second life");
+            frame_close(&in[0]);
+            frame_close(&in[1]);
+            heard = true;
+        }
+    }
+
+    assert_true(heard);
+    link_close(before);
+    link_close(after);
+    link_close(router);
+}
+
 /* Nothing reads at the far end: the queues of both sides fill up. */
 static void test_link__says_busy_to_a_full_peer(void **state)
 {
@@ -627,6 +666,7 @@ int main(void)
         TEST(test_link__throws_away_a_message_of_too_many_parts),
         TEST(test_link__router_refuses_a_peer_it_does_not_know),
         TEST(test_link__router_and_dealer_talk_over_tcp),
+        TEST(test_link__a_peer_that_returns_takes_over_its_name),
         TEST(test_link__says_busy_to_a_full_peer),
         TEST(test_link__queues_nothing_for_a_peer_that_is_not_there),
         TEST(test_link__drops_a_part_that_is_too_large),

@@ -1,0 +1,899 @@
+#include "coordinator/shell/shell.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "coordinator/shell/inside.h"
+#include "coordinator/shell/recordcode.h"
+#include "coordinator/shell/views.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* --- Records and names --- */
+
+/* A record that was stored while a commit was under way has the head of
+ * before; the refs are the truth. */
+static enum status
+correct_head(struct shell *shell, struct job_record *record)
+{
+    uint64_t head = 0;
+    uint64_t last = 0;
+    enum status status =
+        store_get_ref(shell->store, record->job, "head", &head);
+
+    if (status == STATUS_NOT_FOUND) {
+        return STATUS_OK;
+    }
+    if (status == STATUS_OK) {
+        status = store_last_version(shell->store, record->job, &last);
+    }
+    if (status == STATUS_OK) {
+        record->head = head;
+        record->last_version = last;
+    }
+    return status;
+}
+
+static enum status
+read_record(struct shell *shell, uint64_t job, struct job_record *out)
+{
+    unsigned char *bytes = NULL;
+    size_t size = 0;
+    const unsigned char *pending =
+        keeper_pending_job(shell->keeper, job, &size);
+    enum status status = STATUS_OK;
+
+    if (pending != NULL) {
+        return recordcode_decode(pending, size, out);
+    }
+    status = store_get_job(shell->store, job, &bytes, &size);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = recordcode_decode(bytes, size, out);
+    mem_free(bytes);
+    return status == STATUS_OK ? correct_head(shell, out) : status;
+}
+
+enum status
+shell_record(struct shell *shell, uint64_t job, struct job_record *out)
+{
+    uint32_t slot = coord_find(shell->core, job);
+
+    if (slot == JOBS_MAX) {
+        return read_record(shell, job, out);
+    }
+    *out = shell->core->jobs[slot].record;
+    out->state = job_visible_state(&shell->core->jobs[slot]);
+    return STATUS_OK;
+}
+
+enum status
+shell_view(struct shell *shell, uint64_t job, struct job_record *out)
+{
+    enum status status = shell_record(shell, job, out);
+
+    if (status == STATUS_OK && coord_find(shell->core, job) == JOBS_MAX) {
+        views_unheld(out);
+    }
+    return status;
+}
+
+bool shell_find_job(struct shell *shell,
+                    struct call *call,
+                    const char *text,
+                    uint64_t *out_job)
+{
+    char why[ERROR_BYTES_MAX];
+    enum status status = names_find_job(shell->store, text, out_job, why);
+
+    if (status != STATUS_OK) {
+        call_finish(call, status, why);
+    }
+    return status == STATUS_OK;
+}
+
+bool shell_find_version(struct shell *shell,
+                        struct call *call,
+                        const char *job,
+                        const char *text,
+                        struct version_name *out)
+{
+    char why[ERROR_BYTES_MAX];
+    enum status status =
+        names_find_version(shell->store, job, text, out, why);
+
+    if (status != STATUS_OK) {
+        call_finish(call, status, why);
+    }
+    return status == STATUS_OK;
+}
+
+/* --- Actions --- */
+
+static void free_held(struct held *held)
+{
+    mem_free(held->memory);
+    version_free(held->version);
+    *held = (struct held){.memory = NULL};
+}
+
+/* What carrying out an action brings about comes after the actions. */
+static void queue(struct shell *shell, const struct coord_event *event)
+{
+    uint32_t at = (shell->queue_first + shell->queue_count) % QUEUE_MAX;
+
+    CHECK(shell->queue_count < QUEUE_MAX);
+    shell->queue[at] = *event;
+    shell->queue_count++;
+}
+
+static void send(struct shell *shell, const struct action *action)
+{
+    struct coord_event lost = {.type = COORD_PEER_LOST};
+    enum status status = workers_send(shell->workers, action->send.peer,
+                                      &action->send.message);
+
+    /* A worker that misses one message is of no use any more. */
+    if (status != STATUS_OK) {
+        lost.peer_lost.peer = action->send.peer;
+        queue(shell, &lost);
+    }
+}
+
+static void not_stored(struct shell *shell, uint64_t token, enum status status)
+{
+    struct coord_event event = {.type = COORD_STORED};
+
+    if (token != 0) {
+        event.stored.token = token;
+        event.stored.status = status;
+        queue(shell, &event);
+    }
+}
+
+static bool is_session(const struct job *job)
+{
+    return job->record.job >> SESSION_JOB_SHIFT != 0;
+}
+
+static void store_job(struct shell *shell, const struct action *action)
+{
+    const struct job *job = &shell->core->jobs[action->slot];
+    struct waiting *launching = shell->launching;
+    struct launch_record launch;
+
+    if (launching == NULL || launching->source == NULL) {
+        keeper_put_job(shell->keeper, action->token, &job->record);
+        return;
+    }
+    launch.source = launching->source;
+    launch.source_size = launching->source_size;
+    memcpy(launch.request_id, launching->request_id,
+           sizeof(launch.request_id));
+    launching->source = NULL;
+    keeper_launch(shell->keeper, action->token, &job->record, &launch);
+}
+
+static void commit(struct shell *shell, const struct action *action)
+{
+    const struct job *job = &shell->core->jobs[action->slot];
+    const struct cut *cut = job_cut(job, action->commit.cut);
+    struct job_record *record = mem_new(sizeof(*record));
+    uint64_t wall_ms = clock_wall_ms();
+    struct manifest manifest = {.bytes = NULL};
+    struct shard_record *records = NULL;
+    uint32_t count = 0;
+    enum status status = STATUS_NO_MEMORY;
+
+    records =
+        cuts_find(shell->cuts, job->record.job, cut->version, &count);
+    if (record != NULL) {
+        status = count == job_shards_total(job) ? STATUS_OK : STATUS_CORRUPT;
+    }
+    if (status == STATUS_OK) {
+        status =
+            manifest_of_cut(job, cut, records, count, wall_ms, &manifest);
+    }
+    if (status != STATUS_OK) {
+        log_line(LOG_ERROR, "shell", "commit_failed",
+                 "job=j%" PRIu64 " version=v%" PRIu64 " why=\"%s\"",
+                 job->record.job, cut->version, status_text(status));
+        not_stored(shell, action->token, status);
+    } else {
+        *record = job->record;
+        record->state = job_visible_state(job);
+        record->head = cut->version;
+        record->last_version = cut->version;
+        keeper_commit(shell->keeper, action->token, record, &manifest,
+                      wall_ms);
+    }
+    cuts_drop(shell->cuts, job->record.job, cut->version);
+    mem_free(record);
+}
+
+static void restore(struct shell *shell, const struct action *action)
+{
+    const struct job *job = &shell->core->jobs[action->slot];
+    struct job_record *record = mem_new(sizeof(*record));
+    const struct manifest_restore order = {.number = action->restore.number,
+                                           .head = action->restore.head,
+                                           .line = action->restore.line,
+                                           .wall_ms = clock_wall_ms()};
+
+    if (record == NULL) {
+        not_stored(shell, action->token, STATUS_NO_MEMORY);
+        return;
+    }
+    *record = job->record;
+    record->state = job_visible_state(job);
+    keeper_restore(shell->keeper, action->token, record,
+                   action->restore.from, &order);
+    mem_free(record);
+}
+
+/* Where nobody else is to blame for what has happened. */
+static void log_event(const struct job *job, const struct action *action)
+{
+    bool fault = strcmp(action->event.kind, "fault") == 0;
+
+    log_line(fault ? LOG_WARN : LOG_INFO, "job", action->event.kind,
+             "job=j%" PRIu64 " step=%" PRIu64 " text=\"%s\"", job->record.job,
+             job->record.step, action->event.text);
+}
+
+static void happen(struct shell *shell, const struct action *action)
+{
+    const struct job *job = &shell->core->jobs[action->slot];
+    struct event_record event = {.wall_ms = clock_wall_ms(),
+                                 .version = action->event.version};
+    bool progress = strcmp(action->event.kind, "progress") == 0;
+
+    if (is_session(job)) {
+        return;
+    }
+    if (!progress) {
+        log_event(job, action);
+    }
+    eventcode_fill(&job->record, &event);
+    event.state = job_visible_state(job);
+    memcpy(event.kind, action->event.kind, sizeof(event.kind));
+    memcpy(event.text, action->event.text, sizeof(event.text));
+    keeper_event(shell->keeper, job->record.job, &event, !progress);
+}
+
+static void on_loaded(void *owner, struct loaded *loaded);
+
+static void load(struct shell *shell, const struct action *action)
+{
+    const struct load_order order = {.store = shell->store,
+                                     .token = action->token,
+                                     .slot = action->slot,
+                                     .job = action->load.job,
+                                     .version = action->load.version};
+    struct coord_event event = {.type = COORD_LOADED};
+    enum status status =
+        loader_start(shell->reader, &order, on_loaded, shell);
+
+    if (status != STATUS_OK) {
+        event.loaded.token = action->token;
+        event.loaded.status = status;
+        queue(shell, &event);
+    }
+}
+
+static void carry_out(struct shell *shell, const struct action *action)
+{
+    const struct job *job = &shell->core->jobs[action->slot];
+
+    switch (action->type) {
+    case ACTION_SEND:
+        send(shell, action);
+        break;
+    case ACTION_FORGET_PEER:
+        workers_forget(shell->workers, action->forget_peer.peer);
+        break;
+    case ACTION_STORE_JOB:
+        store_job(shell, action);
+        break;
+    case ACTION_STORE_JOURNAL:
+        keeper_journal(shell->keeper, action->token, &job->record,
+                       action->journal.grant, action->journal.decisions,
+                       action->journal.decisions_count);
+        break;
+    case ACTION_STORE_STAT:
+        keeper_stat(shell->keeper, job->record.job, &action->stat);
+        break;
+    case ACTION_COMMIT:
+        commit(shell, action);
+        break;
+    case ACTION_STORE_RESTORE:
+        restore(shell, action);
+        break;
+    case ACTION_LOAD:
+        load(shell, action);
+        break;
+    case ACTION_EVENT:
+        happen(shell, action);
+        break;
+    case ACTION_REPLY:
+        requests_reply(shell, action);
+        break;
+    case ACTION_EVALUATION:
+        requests_evaluation(shell, action);
+        break;
+    case ACTION_FORGET:
+        free_held(&shell->slots[action->slot]);
+        break;
+    case ACTION_QUIT:
+        log_line(LOG_INFO, "shell", "quit", "life=%" PRIu64, shell->life);
+        loop_stop(shell->loop);
+        break;
+    }
+}
+
+/* --- Events --- */
+
+static void step(struct shell *shell, struct coord_event *event)
+{
+    event->now_ms = clock_now_ms();
+    coord_step(shell->core, event, shell->actions);
+    for (uint32_t a = 0; a < shell->actions->count; a++) {
+        carry_out(shell, &shell->actions->items[a]);
+    }
+}
+
+void shell_deliver(struct shell *shell, struct coord_event *event)
+{
+    if (shell->stepping) {
+        queue(shell, event);
+        return;
+    }
+    shell->stepping = true;
+    step(shell, event);
+    while (shell->queue_count > 0) {
+        struct coord_event next = shell->queue[shell->queue_first];
+
+        shell->queue_first = (shell->queue_first + 1) % QUEUE_MAX;
+        shell->queue_count--;
+        step(shell, &next);
+    }
+    shell->stepping = false;
+    loop_set_timer(shell->loop, shell->step_timer,
+                   coord_deadline_ms(shell->core));
+    /* A disk that cannot keep up slows the training down, and not the memory
+     * up. */
+    if (keeper_backlog(shell->keeper) > KEEPER_BACKLOG_MAX) {
+        workers_pause(shell->workers);
+    }
+}
+
+static void on_step_timer(void *owner)
+{
+    struct shell *shell = owner;
+    struct coord_event event = {.type = COORD_TIMEOUT};
+
+    shell_deliver(shell, &event);
+}
+
+/* What was lent is the slot's if the core took it, else it is nobody's. */
+static void settle_lent(struct shell *shell,
+                        uint32_t slot,
+                        void *memory,
+                        struct version *version)
+{
+    const struct job *job = &shell->core->jobs[slot];
+    struct held lent = {.memory = memory, .version = version};
+
+    if (memory != NULL && job->phase != PHASE_FREE && job->memory == memory) {
+        free_held(&shell->slots[slot]);
+        shell->slots[slot] = lent;
+    } else {
+        free_held(&lent);
+    }
+}
+
+static void on_loaded(void *owner, struct loaded *loaded)
+{
+    struct shell *shell = owner;
+    const struct data_shape *shape =
+        &shell->core->jobs[loaded->slot].record.shape;
+    struct coord_event event = {.type = COORD_LOADED};
+    struct version *version = loaded->version;
+    void *memory = NULL;
+
+    if (loaded->status == STATUS_OK) {
+        memory = mem_new(job_memory_bytes(version->spec, shape));
+        if (memory == NULL) {
+            loaded->status = STATUS_NO_MEMORY;
+        }
+    }
+    event.loaded.token = loaded->token;
+    event.loaded.status = loaded->status;
+    event.loaded.version = version;
+    event.loaded.memory = memory;
+    event.loaded.inputs_count = loaded->inputs_count;
+    event.loaded.inputs = loaded->inputs;
+    event.loaded.journaled = loaded->journaled;
+    shell_deliver(shell, &event);
+    settle_lent(shell, loaded->slot, memory, version);
+}
+
+static void *memory_for(struct shell *shell, uint32_t slot,
+                        const struct wire *message)
+{
+    if (message->kind != WIRE_OPENED || slot == JOBS_MAX ||
+        message->opened.status != STATUS_OK) {
+        return NULL;
+    }
+    return mem_new(job_memory_bytes(&shell->core->jobs[slot].record.spec,
+                                    message->opened.shape));
+}
+
+static void keep_record(struct shell *shell, const struct wire_shard_cut *cut)
+{
+    uint32_t slot = coord_find(shell->core, cut->job);
+
+    if (slot == JOBS_MAX || shell->core->jobs[slot].term != cut->term) {
+        return;
+    }
+    if (cuts_take(shell->cuts, cut) != STATUS_OK) {
+        log_line(LOG_ERROR, "shell", "record_lost",
+                 "job=j%" PRIu64 " version=v%" PRIu64, cut->job,
+                 cut->version);
+    }
+}
+
+static void on_message(void *owner, uint32_t peer, const struct wire *message)
+{
+    struct shell *shell = owner;
+    struct coord_event event = {.type = COORD_MESSAGE};
+    uint32_t slot = JOBS_MAX;
+    void *memory = NULL;
+
+    if (message->kind == WIRE_OPENED) {
+        slot = coord_find(shell->core, message->opened.job);
+        memory = memory_for(shell, slot, message);
+    }
+    if (message->kind == WIRE_SHARD_CUT) {
+        keep_record(shell, &message->shard_cut);
+    }
+    event.message.peer = peer;
+    event.message.message = message;
+    event.message.memory = memory;
+    shell_deliver(shell, &event);
+    if (memory != NULL) {
+        settle_lent(shell, slot, memory, NULL);
+    }
+}
+
+static void on_stored(void *owner,
+                      uint64_t token,
+                      enum status status,
+                      const struct version *restored)
+{
+    struct coord_event event = {.type = COORD_STORED};
+
+    event.stored.token = token;
+    event.stored.status = status;
+    event.stored.restored = restored;
+    shell_deliver(owner, &event);
+}
+
+static void on_event(void *owner,
+                     uint64_t job,
+                     uint64_t sequence,
+                     const struct event_record *event)
+{
+    struct shell *shell = owner;
+
+    watch_tell(shell->watch, job, sequence, event);
+}
+
+static void on_version(void *owner, uint64_t job, uint64_t number)
+{
+    struct shell *shell = owner;
+
+    (void)number;
+    queries_wake(shell->queries, job);
+}
+
+static void on_idle(void *owner)
+{
+    struct shell *shell = owner;
+
+    if (keeper_backlog(shell->keeper) < KEEPER_BACKLOG_MAX / 4) {
+        workers_resume(shell->workers);
+    }
+}
+
+static void on_request(void *owner,
+                       struct call *call,
+                       enum rpc_method method,
+                       const ProtobufCMessage *request)
+{
+    requests_take(owner, call, method, request);
+}
+
+/* --- Ending by itself --- */
+
+enum {
+    IDLE_POLL_MS = 100,
+    IDLE_AFTER_CALL_MS = 500,
+    IDLE_WITHOUT_CALL_MS = 10000
+};
+
+static bool is_unwanted(const struct shell *shell, uint64_t now_ms)
+{
+    if (server_calls(shell->server) > 0) {
+        return false;
+    }
+    if (server_calls_total(shell->server) == 0) {
+        return now_ms >= shell->started_ms + IDLE_WITHOUT_CALL_MS;
+    }
+    return now_ms >= server_active_ms(shell->server) + IDLE_AFTER_CALL_MS;
+}
+
+static void on_idle_timer(void *owner)
+{
+    struct shell *shell = owner;
+    uint64_t now_ms = clock_now_ms();
+
+    if (!shell->quitting && is_unwanted(shell, now_ms)) {
+        shell_shut_down(shell);
+        return;
+    }
+    loop_set_timer(shell->loop, shell->idle_timer, now_ms + IDLE_POLL_MS);
+}
+
+void shell_shut_down(struct shell *shell)
+{
+    if (shell->quitting) {
+        loop_stop(shell->loop);
+        return;
+    }
+    shell->quitting = true;
+    requests_shutdown(shell);
+}
+
+/* --- Opening --- */
+
+enum {
+    /* Chunks and the keeper have one job each at a time. */
+    WRITER_QUEUE_MAX = 8,
+    /* One may verify the store while the other serves. */
+    READERS_COUNT = 2,
+    READER_QUEUE_MAX = 2 * QUERIES_MAX,
+    /* Slots that stay free for new jobs when the store's are taken up. */
+    RESUMED_MAX = JOBS_MAX - 4,
+    STOP_GRACE_MS = 300
+};
+
+static enum status open_links(struct shell *shell, char *why, size_t why_size)
+{
+    const struct shell_options *options = &shell->options;
+    /* 0MQ gives a silent connection up after three heartbeats. */
+    int heartbeat_ms = (int)(options->timeout_ms / 3);
+    const struct workers_options workers = {.loop = shell->loop,
+                                            .context = shell->context,
+                                            .endpoint = options->workers,
+                                            .heartbeat_ms = heartbeat_ms,
+                                            .on_message = on_message,
+                                            .owner = shell};
+    const struct chunks_options chunks = {.loop = shell->loop,
+                                          .context = shell->context,
+                                          .store = shell->store,
+                                          .writer = shell->writer,
+                                          .reader = shell->reader,
+                                          .endpoint = options->chunks,
+                                          .heartbeat_ms = heartbeat_ms};
+    const char *endpoint = options->workers;
+    enum status status = workers_open(&workers, &shell->workers);
+
+    if (status == STATUS_OK) {
+        endpoint = options->chunks;
+        status = chunks_open(&chunks, &shell->chunks);
+    }
+    if (status != STATUS_OK) {
+        (void)snprintf(why, why_size,
+                       "cannot listen at %s: %s. Is the address in use, or "
+                       "not of this machine?",
+                       endpoint, status_text(status));
+        return status == STATUS_IO ? STATUS_UNAVAILABLE : status;
+    }
+    return STATUS_OK;
+}
+
+static enum status open_parts(struct shell *shell)
+{
+    const struct keeper_events events = {.on_stored = on_stored,
+                                         .on_event = on_event,
+                                         .on_version = on_version,
+                                         .on_idle = on_idle,
+                                         .owner = shell};
+    enum status status = jobs_open(shell->loop, shell->context, 1,
+                                   WRITER_QUEUE_MAX, &shell->writer);
+
+    if (status == STATUS_OK) {
+        status = jobs_open(shell->loop, shell->context, READERS_COUNT,
+                           READER_QUEUE_MAX, &shell->reader);
+    }
+    if (status == STATUS_OK) {
+        status = keeper_open(shell->store, shell->writer, &events,
+                             &shell->keeper);
+    }
+    if (status == STATUS_OK) {
+        status = cuts_open(&shell->cuts);
+    }
+    if (status == STATUS_OK) {
+        status = queries_open(shell->store, shell->reader, &shell->queries);
+    }
+    if (status == STATUS_OK) {
+        status = watch_open(shell->store, &shell->watch);
+    }
+    shell->core = mem_new(sizeof(*shell->core));
+    shell->actions = mem_new(sizeof(*shell->actions));
+    if (shell->core == NULL || shell->actions == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    coord_init(shell->core);
+    return status;
+}
+
+static enum status open_timers(struct shell *shell)
+{
+    uint64_t idle_ms = shell->options.transient
+                           ? shell->started_ms + IDLE_POLL_MS
+                           : UINT64_MAX;
+    enum status status = loop_add_timer(shell->loop, UINT64_MAX, on_step_timer,
+                                        shell, &shell->step_timer);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = loop_add_timer(shell->loop, idle_ms, on_idle_timer, shell,
+                            &shell->idle_timer);
+    if (status != STATUS_OK) {
+        loop_remove_timer(shell->loop, shell->step_timer);
+        return status;
+    }
+    shell->has_timers = true;
+    return STATUS_OK;
+}
+
+static enum status start_core(struct shell *shell)
+{
+    struct coord_event event = {.type = COORD_START};
+    enum status status = store_next_life(shell->store, &shell->life);
+
+    if (status == STATUS_OK) {
+        status = store_last_job(shell->store, &event.start.last_job);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    event.start.life = shell->life;
+    event.start.wall_ms = clock_wall_ms();
+    event.start.heartbeat_ms = shell->options.heartbeat_ms;
+    event.start.timeout_ms = shell->options.timeout_ms;
+    (void)snprintf(event.start.chunk_endpoint,
+                   sizeof(event.start.chunk_endpoint), "%s",
+                   chunks_endpoint(shell->chunks));
+    shell_deliver(shell, &event);
+    return STATUS_OK;
+}
+
+struct unfinished {
+    uint32_t running_count;
+    uint32_t paused_count;
+    uint64_t running[RESUMED_MAX]; /* the newest */
+    uint64_t paused[RESUMED_MAX];
+};
+
+static void
+keep_newest(uint64_t jobs[RESUMED_MAX], uint32_t *count, uint64_t job)
+{
+    if (*count == RESUMED_MAX) {
+        memmove(jobs, jobs + 1, (RESUMED_MAX - 1) * sizeof(jobs[0]));
+        (*count)--;
+    }
+    jobs[(*count)++] = job;
+}
+
+static bool
+take_unfinished(void *owner, uint64_t key, const void *bytes, size_t size)
+{
+    struct unfinished *found = owner;
+    struct record_head head;
+
+    if (recordcode_peek(bytes, size, &head) != STATUS_OK) {
+        log_line(LOG_ERROR, "shell", "record_damaged", "job=j%" PRIu64, key);
+        return true;
+    }
+    if (head.state < JOB_PAUSED) {
+        keep_newest(found->running, &found->running_count, key);
+    } else if (head.state == JOB_PAUSED) {
+        keep_newest(found->paused, &found->paused_count, key);
+    }
+    return true;
+}
+
+static void bring_back(struct shell *shell, uint64_t job, bool resume)
+{
+    struct job_record *record = mem_new(sizeof(*record));
+    struct coord_event event = {.type = COORD_RECORD};
+    enum status status = STATUS_NO_MEMORY;
+
+    if (record != NULL) {
+        status = read_record(shell, job, record);
+    }
+    if (status == STATUS_OK) {
+        event.record.record = record;
+        event.record.resume = resume;
+        shell_deliver(shell, &event);
+    } else {
+        log_line(LOG_ERROR, "shell", "job_not_resumed",
+                 "job=j%" PRIu64 " why=\"%s\"", job, status_text(status));
+    }
+    mem_free(record);
+}
+
+static enum status resume_jobs(struct shell *shell)
+{
+    struct unfinished found = {.running_count = 0};
+    uint32_t room = RESUMED_MAX;
+    enum status status =
+        store_scan_jobs(shell->store, 0, take_unfinished, &found);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    for (uint32_t j = 0; j < found.running_count; j++, room--) {
+        bring_back(shell, found.running[j], true);
+    }
+    for (uint32_t j = found.paused_count; j > 0 && room > 0; j--, room--) {
+        bring_back(shell, found.paused[j - 1], false);
+    }
+    return STATUS_OK;
+}
+
+static enum status open_all(struct shell *shell, char *why, size_t why_size)
+{
+    const struct server_options server = {.loop = shell->loop,
+                                          .context = NULL,
+                                          .address = shell->options.listen,
+                                          .insecure = shell->options.insecure,
+                                          .on_request = on_request,
+                                          .owner = shell};
+    struct server_options with_context = server;
+    enum status status =
+        store_open(shell->options.store, why, why_size, &shell->store);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    (void)snprintf(why, why_size, "the coordinator could not be started.");
+    status = link_context_open(&shell->context);
+    if (status == STATUS_OK) {
+        status = open_parts(shell);
+    }
+    if (status == STATUS_OK) {
+        status = open_timers(shell);
+    }
+    if (status == STATUS_OK) {
+        status = open_links(shell, why, why_size);
+    }
+    if (status == STATUS_OK) {
+        status = start_core(shell);
+    }
+    if (status == STATUS_OK && shell->options.resume) {
+        status = resume_jobs(shell);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    /* Last: whoever finds the socket finds a coordinator behind it. */
+    with_context.context = shell->context;
+    status = server_open(&with_context, why, why_size, &shell->server);
+    return status == STATUS_CONFLICT ? STATUS_UNAVAILABLE : status;
+}
+
+enum status shell_open(struct loop *loop,
+                       const struct shell_options *options,
+                       char *why,
+                       size_t why_size,
+                       struct shell **out)
+{
+    struct shell *shell = mem_new(sizeof(*shell));
+    enum status status;
+
+    if (shell == NULL) {
+        (void)snprintf(why, why_size, "out of memory.");
+        return STATUS_NO_MEMORY;
+    }
+    shell->options = *options;
+    shell->loop = loop;
+    shell->started_ms = clock_now_ms();
+    status = open_all(shell, why, why_size);
+    if (status != STATUS_OK) {
+        shell_close(shell);
+        return status;
+    }
+    log_line(LOG_INFO, "shell", "started",
+             "life=%" PRIu64 " store=\"%s\" listen=\"%s\" workers=\"%s\"",
+             shell->life, shell->options.store, shell->options.listen,
+             workers_endpoint(shell->workers));
+    *out = shell;
+    return STATUS_OK;
+}
+
+/* --- Closing --- */
+
+/* Everything that waits gets onto the disk. */
+static void flush(struct shell *shell)
+{
+    while (shell->keeper != NULL && keeper_backlog(shell->keeper) > 0) {
+        enum status status = loop_turn(shell->loop, 100);
+
+        CHECK(status == STATUS_OK);
+    }
+}
+
+static void close_pool(struct jobs *jobs)
+{
+    if (jobs != NULL) {
+        jobs_stop(jobs);
+        jobs_join(jobs);
+    }
+}
+
+static void close_core(struct shell *shell)
+{
+    for (uint32_t s = 0; s < JOBS_MAX; s++) {
+        free_held(&shell->slots[s]);
+    }
+    for (uint32_t w = 0; w < REQUESTS_MAX; w++) {
+        requests_forget(&shell->waiting[w]);
+    }
+    mem_free(shell->actions);
+    mem_free(shell->core);
+}
+
+/* The sockets go before the store's lock does: after that, files of the same
+ * names may be the next coordinator's. */
+void shell_close(struct shell *shell)
+{
+    if (shell == NULL) {
+        return;
+    }
+    if (shell->chunks != NULL) {
+        chunks_stop(shell->chunks);
+    }
+    if (shell->server != NULL) {
+        server_stop(shell->server, STOP_GRACE_MS);
+    }
+    flush(shell);
+    close_pool(shell->reader);
+    close_pool(shell->writer);
+    flush(shell);
+    server_close(shell->server);
+    chunks_close(shell->chunks);
+    workers_close(shell->workers);
+    queries_close(shell->queries);
+    watch_close(shell->watch);
+    keeper_close(shell->keeper);
+    jobs_close(shell->reader);
+    jobs_close(shell->writer);
+    if (shell->has_timers) {
+        loop_remove_timer(shell->loop, shell->step_timer);
+        loop_remove_timer(shell->loop, shell->idle_timer);
+    }
+    cuts_close(shell->cuts);
+    close_core(shell);
+    link_context_close(shell->context);
+    store_close(shell->store);
+    mem_free(shell);
+}

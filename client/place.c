@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,7 +200,7 @@ static enum status real_store(const char *path,
                               char *why,
                               size_t why_size)
 {
-    char *real = NULL;
+    char real[PATH_MAX];
     struct stat info;
     enum status status = STATUS_OK;
 
@@ -208,8 +209,7 @@ static enum status real_store(const char *path,
                        path);
         return STATUS_IO;
     }
-    real = realpath(path, NULL); /* libc's memory: free, not mem_free */
-    if (real == NULL) {
+    if (realpath(path, real) == NULL) {
         (void)snprintf(why, why_size,
                        "there is no store at %s. `cajal run JOB.yaml` makes "
                        "one.",
@@ -224,7 +224,6 @@ static enum status real_store(const char *path,
                                            : "not a directory");
         status = STATUS_INVALID;
     }
-    free(real);
     return status;
 }
 

@@ -77,10 +77,10 @@ static const struct conf_entry table[] = {
     {"timeout-ms", CONF_U64, "10000", 100, 3600000, "ms",
      "silence after which a worker is lost",
      offsetof(struct settings, timeout_ms)},
-    {"log", CONF_TEXT, "info", 0, 0, "LEVEL",
-     "debug, info, warn or error", offsetof(struct settings, log_level)},
-    {"log-file", CONF_TEXT, NULL, 0, 0, "PATH",
-     "stderr if not given", offsetof(struct settings, log_file)},
+    {"log", CONF_TEXT, "info", 0, 0, "LEVEL", "debug, info, warn or error",
+     offsetof(struct settings, log_level)},
+    {"log-file", CONF_TEXT, NULL, 0, 0, "PATH", "stderr if not given",
+     offsetof(struct settings, log_file)},
 };
 
 static int fail(int code, const char *sentence)
@@ -154,8 +154,9 @@ static bool find_store(struct settings *settings, char *why, size_t why_size)
         real = realpath(settings->store, NULL);
     }
     if (real == NULL) {
-        (void)snprintf(why, why_size, "cannot make the store's directory %s: "
-                                      "%s.",
+        (void)snprintf(why, why_size,
+                       "cannot make the store's directory %s: "
+                       "%s.",
                        settings->store, strerror(errno));
         return false;
     }
@@ -209,7 +210,9 @@ static bool find_runtime(struct settings *settings, char *why, size_t why_size)
     return true;
 }
 
-static bool fill(char out[PATH_BYTES_MAX], const char *start, const char *dir,
+static bool fill(char out[PATH_BYTES_MAX],
+                 const char *start,
+                 const char *dir,
                  const char *name)
 {
     if (out[0] != '\0') {
@@ -271,8 +274,8 @@ static bool open_log(const struct settings *settings, int *out_fd)
         return false;
     }
     if (settings->log_file[0] != '\0') {
-        fd = open(settings->log_file,
-                  O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        fd = open(settings->log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
+                  0600);
         if (fd < 0) {
             return false;
         }
@@ -353,9 +356,8 @@ int main(int argc, char **argv)
     static struct shell_options options;
     static char text[HELP_BYTES];
     int fd = -1;
-    enum status status =
-        conf_parse(table, sizeof(table) / sizeof(table[0]), argc, argv,
-                   &settings, text, sizeof(text));
+    enum status status = conf_parse(table, sizeof(table) / sizeof(table[0]),
+                                    argc, argv, &settings, text, sizeof(text));
 
     if (status == STATUS_NOT_FOUND || status == STATUS_CONFLICT) {
         (void)puts(text);

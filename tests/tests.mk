@@ -21,21 +21,22 @@ unit-threads: $(addprefix $(B)/tests/unit/,base/test_jobs \
 tidy: bins
 	@tests/tidy/tidy.sh $(B)
 
-# Fuzzers are built by clang from the sources that they need, in one go.
-CLANG ?= clang
-FUZZ_SOURCES := $(foreach f,base proto storage worker/data,$(call sources,$(f)))
-$(B)/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_SOURCES) $(GEN)
+# Fuzzers: the same folders built by clang with libFuzzer's instrumentation.
+FUZZ_FLAGS := CC=clang B=$(B)/fuzz SAN=address,undefined \
+    OPT="-O1 -g -fsanitize=fuzzer-no-link"
+FUZZ_LIBS := $(patsubst %,$(B)/lib/%.a,storage worker-data proto base)
+fuzz:
+	@$(MAKE) --no-print-directory $(FUZZ_FLAGS) fuzz-build
+	@tests/fuzz/run.sh $(SECONDS_EACH) $(FUZZ_BINS:$(B)/%=$(B)/fuzz/%)
+fuzz-build: $(FUZZ_BINS)
+$(B)/tests/fuzz/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(FUZZ_LIBS)
 	@mkdir -p $(@D)
-	$(CLANG) -std=c11 -O1 -g -fsanitize=fuzzer,address,undefined \
-	    -fno-sanitize-recover=all -D_POSIX_C_SOURCE=200809L -I. \
-	    -isystem $(B)/gen -o $@ $^ -lprotobuf-c -lsodium -lzmq -llmdb \
-	    -lyaml -lz -lgrpc -lgpr -lm -pthread
-fuzz: $(FUZZ_BINS)
-	@tests/fuzz/run.sh $(SECONDS_EACH) $(FUZZ_BINS)
+	clang -fsanitize=fuzzer,address,undefined -o $@ $^ -pthread $(LDLIBS)
 
 contract: all
 	@tests/integration/contract.sh
 
 check: unit tidy fuzz contract
 
-.PHONY: unit-build unit asan tsan unit-threads tidy fuzz contract check
+.PHONY: unit-build unit asan tsan unit-threads tidy fuzz fuzz-build \
+    contract check

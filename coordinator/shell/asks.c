@@ -52,16 +52,17 @@ struct first_event {
     bool same;
 };
 
-static bool
-compare_launch(void *owner, uint64_t key, const void *bytes, size_t size)
+static bool compare_launch(void *owner,
+                           uint64_t key,
+                           const void *bytes,
+                           size_t size)
 {
     struct first_event *first = owner;
     struct launch_record launch;
 
     (void)key;
-    first->same =
-        eventcode_decode_launch(bytes, size, &launch) == STATUS_OK &&
-        strcmp(launch.request_id, first->request_id) == 0;
+    first->same = eventcode_decode_launch(bytes, size, &launch) == STATUS_OK &&
+                  strcmp(launch.request_id, first->request_id) == 0;
     return false;
 }
 
@@ -86,8 +87,8 @@ static uint64_t find_launched(struct shell *shell, const char *request_id)
     return 0;
 }
 
-static const struct waiting *
-find_launching(const struct shell *shell, const char *request_id)
+static const struct waiting *find_launching(const struct shell *shell,
+                                            const char *request_id)
 {
     for (uint32_t w = 0; w < REQUESTS_MAX; w++) {
         const struct waiting *waiting = &shell->waiting[w];
@@ -133,8 +134,9 @@ void ask_launch_done(struct waiting *waiting, const struct action *action)
 }
 
 /* True: another call asked for the same before, and its answer is ours. */
-static bool
-is_repeated(struct shell *shell, struct call *call, const char *request_id)
+static bool is_repeated(struct shell *shell,
+                        struct call *call,
+                        const char *request_id)
 {
     const struct waiting *before = NULL;
     struct waiting *waiting = NULL;

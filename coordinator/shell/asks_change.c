@@ -72,8 +72,10 @@ void ask_set(struct shell *shell,
 
 /* --- Restore and undo --- */
 
-static bool
-take_summary(void *owner, uint64_t key, const void *bytes, size_t size)
+static bool take_summary(void *owner,
+                         uint64_t key,
+                         const void *bytes,
+                         size_t size)
 {
     struct summary *summary = owner;
 
@@ -111,8 +113,7 @@ static void tell_widths(const struct job_record *record,
 {
     bool any = false;
 
-    for (uint32_t l = 0;
-         l < summary->layers_count && l < record->layers_count;
+    for (uint32_t l = 0; l < summary->layers_count && l < record->layers_count;
          l++) {
         char name[NAME_BYTES_MAX];
 
@@ -170,9 +171,8 @@ static void restore(struct shell *shell,
                     enum rpc_method method,
                     const struct version_name *name)
 {
-    struct request request = {.kind = REQUEST_RESTORE,
-                              .job = name->job,
-                              .version = name->number};
+    struct request request = {
+        .kind = REQUEST_RESTORE, .job = name->job, .version = name->number};
     struct waiting *waiting = requests_wait(shell, call, method);
 
     if (waiting != NULL) {
@@ -290,8 +290,8 @@ static void move_tag(struct shell *shell,
     }
     waiting->job = name->job;
     if (name->number == 0) {
-        (void)snprintf(waiting->text, sizeof(waiting->text),
-                       "%s is deleted", tag);
+        (void)snprintf(waiting->text, sizeof(waiting->text), "%s is deleted",
+                       tag);
     } else {
         (void)snprintf(waiting->text, sizeof(waiting->text), "%s is %s", tag,
                        names_version(name->number, version));

@@ -326,14 +326,15 @@ static void proceed(struct chunks *chunks)
     }
 }
 
-static bool
-read_header(struct frame *parts, size_t count, struct chunk_header *header)
+static bool read_header(struct frame *parts,
+                        size_t count,
+                        struct chunk_header *header)
 {
     size_t size = 0;
 
-    if (count < 2 || chunk_header_decode(frame_data(&parts[1]),
-                                         frame_size(&parts[1]),
-                                         header) != STATUS_OK) {
+    if (count < 2 ||
+        chunk_header_decode(frame_data(&parts[1]), frame_size(&parts[1]),
+                            header) != STATUS_OK) {
         return false;
     }
     if (header->kind == CHUNK_GET) {

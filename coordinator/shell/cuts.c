@@ -4,10 +4,7 @@
 
 #include <string.h>
 
-enum {
-    ENTRIES_MAX = JOBS_MAX * CUTS_MAX,
-    RECORDS_START = 16
-};
+enum { ENTRIES_MAX = JOBS_MAX * CUTS_MAX, RECORDS_START = 16 };
 
 struct entry {
     uint64_t job; /* 0: free */
@@ -100,8 +97,7 @@ static struct entry *entry_of(struct cuts *cuts,
         if (entry->job == 0 && free == NULL) {
             free = entry;
         }
-        if (entry->job != 0 &&
-            (oldest == NULL || entry->term < oldest->term)) {
+        if (entry->job != 0 && (oldest == NULL || entry->term < oldest->term)) {
             oldest = entry;
         }
     }
@@ -194,9 +190,10 @@ enum status cuts_take(struct cuts *cuts, const struct wire_shard_cut *cut)
     return STATUS_OK;
 }
 
-struct shard_record *
-cuts_find(struct cuts *cuts, uint64_t job, uint64_t version,
-          uint32_t *out_count)
+struct shard_record *cuts_find(struct cuts *cuts,
+                               uint64_t job,
+                               uint64_t version,
+                               uint32_t *out_count)
 {
     for (uint32_t e = 0; e < ENTRIES_MAX; e++) {
         struct entry *entry = &cuts->entries[e];

@@ -21,9 +21,10 @@ enum status cuts_take(struct cuts *cuts,
 
 /* All records of a cut by layer, then shard; borrowed until the next call.
  * NULL: none. */
-struct shard_record *
-cuts_find(struct cuts *cuts, uint64_t job, uint64_t version,
-          uint32_t *out_count);
+struct shard_record *cuts_find(struct cuts *cuts,
+                               uint64_t job,
+                               uint64_t version,
+                               uint32_t *out_count);
 
 /* Of this version and older ones. */
 void cuts_drop(struct cuts *cuts, uint64_t job, uint64_t version);

@@ -56,8 +56,9 @@ size_t eventcode_encode(const struct event_record *event, void *out)
     return w.at;
 }
 
-enum status
-eventcode_decode(const void *bytes, size_t size, struct event_record *out)
+enum status eventcode_decode(const void *bytes,
+                             size_t size,
+                             struct event_record *out)
 {
     struct event_record event = {.wall_ms = 0};
     struct reader r;

@@ -1,7 +1,8 @@
 /* inside.h - what the files behind shell.h share: the parts of a coordinator.
  *
- * shell.c owns the parts and feeds the core; requests.c and queries_*.c answer
- * clients. Nobody else includes it. */
+ * shell.c owns the parts and feeds the core, perform.c carries out its actions;
+ * requests.c, asks*.c and queries_*.c answer clients. Nobody else includes it.
+ */
 #ifndef COORDINATOR_SHELL_INSIDE_H
 #define COORDINATOR_SHELL_INSIDE_H
 
@@ -32,8 +33,8 @@ struct waiting {
     struct call *call; /* NULL: the client is gone */
     enum rpc_method method;
     struct shell *shell;
-    struct query *evaluations; /* EVALUATE: what has been told so far */
-    struct job_spec *spec;     /* LAUNCH, PROBE */
+    struct query *evaluations;       /* EVALUATE: what has been told so far */
+    struct job_spec *spec;           /* LAUNCH, PROBE */
     char request_id[NAME_BYTES_MAX]; /* LAUNCH */
     const char *source;              /* LAUNCH; until it is on its way */
     size_t source_size;
@@ -72,6 +73,8 @@ struct shell {
     uint32_t step_timer;
     uint32_t idle_timer;
     bool has_timers;
+    bool server_opened; /* its socket is ours to remove */
+    bool workers_opened;
     bool quitting; /* a shutdown has been asked for */
     bool verifying;
     uint64_t started_ms;
@@ -86,6 +89,17 @@ struct shell {
  * is going on already, right after. Puts the time in. */
 void shell_deliver(struct shell *shell, struct coord_event *event);
 
+/* An event for when the actions at hand have been carried out. */
+void shell_queue(struct shell *shell, const struct coord_event *event);
+void shell_on_loaded(void *owner, struct loaded *loaded);
+void shell_free_held(struct held *held);
+
+/* --- perform.c --- */
+
+void shell_perform(struct shell *shell, const struct action *action);
+
+/* --- lookup.c --- */
+
 /* The newest that is known of a job: from the core, or the store. NOT_FOUND,
  * CORRUPT, IO. */
 enum status shell_record(struct shell *shell,
@@ -95,6 +109,11 @@ enum status shell_record(struct shell *shell,
 enum status shell_view(struct shell *shell,
                        uint64_t job,
                        struct job_record *out) MUST_CHECK;
+
+/* As it is in the store, or on its way there. */
+enum status shell_read_record(struct shell *shell,
+                              uint64_t job,
+                              struct job_record *out) MUST_CHECK;
 
 /* Resolve a name, or answer the call and return false. */
 bool shell_find_job(struct shell *shell,

@@ -170,8 +170,9 @@ static void get_decisions(struct reader *r, struct journal_record *record)
     }
 }
 
-enum status
-journalcode_peek(const void *bytes, size_t size, struct journal_record *out)
+enum status journalcode_peek(const void *bytes,
+                             size_t size,
+                             struct journal_record *out)
 {
     struct reader r;
     enum status status;
@@ -183,8 +184,9 @@ journalcode_peek(const void *bytes, size_t size, struct journal_record *out)
     return r.failed ? STATUS_CORRUPT : STATUS_OK;
 }
 
-enum status
-journalcode_decode(const void *bytes, size_t size, struct journal_record *out)
+enum status journalcode_decode(const void *bytes,
+                               size_t size,
+                               struct journal_record *out)
 {
     struct reader r;
     enum status status;

@@ -21,7 +21,7 @@ enum {
 
 enum item_kind {
     ITEM_JOB = 1,
-    ITEM_LAUNCH,  /* job record, and the first entry of the event log */
+    ITEM_LAUNCH, /* job record, and the first entry of the event log */
     ITEM_JOURNAL,
     ITEM_STAT,
     ITEM_EVENT,
@@ -160,8 +160,8 @@ static enum status make_restore(struct keeper *keeper, struct item *item)
 {
     unsigned char *bytes = NULL;
     size_t size = 0;
-    enum status status = store_get_version(keeper->store, item->job,
-                                           item->from, &bytes, &size);
+    enum status status =
+        store_get_version(keeper->store, item->job, item->from, &bytes, &size);
 
     if (status != STATUS_OK) {
         return status;
@@ -171,8 +171,8 @@ static enum status make_restore(struct keeper *keeper, struct item *item)
     if (status != STATUS_OK) {
         return status;
     }
-    status = manifest_of_restore(item->restored, &item->restore,
-                                 &item->manifest);
+    status =
+        manifest_of_restore(item->restored, &item->restore, &item->manifest);
     if (status != STATUS_OK) {
         return status;
     }
@@ -185,8 +185,9 @@ static enum status make_restore(struct keeper *keeper, struct item *item)
     return STATUS_OK;
 }
 
-static enum status
-put_version(struct batch *batch, const struct item *item, const char *actor)
+static enum status put_version(struct batch *batch,
+                               const struct item *item,
+                               const char *actor)
 {
     const struct manifest *m = &item->manifest;
     enum status status = batch_put_version(
@@ -241,14 +242,14 @@ static enum status put(struct batch *batch, const struct item *item)
 }
 
 /* One transaction of the items from first on, up to (not with) end. */
-static enum status
-apply(struct keeper *keeper, struct item *first, const struct item *end)
+static enum status apply(struct keeper *keeper,
+                         struct item *first,
+                         const struct item *end)
 {
     struct batch *batch = NULL;
     enum status status = batch_open(&batch);
 
-    for (struct item *i = first; i != end && status == STATUS_OK;
-         i = i->next) {
+    for (struct item *i = first; i != end && status == STATUS_OK; i = i->next) {
         if (i->status == STATUS_OK) {
             status = put(batch, i);
         }
@@ -291,7 +292,9 @@ static void write_group(void *work)
 
 /* --- Telling, on the loop's thread --- */
 
-static bool find_event(void *owner, uint64_t key, const void *bytes,
+static bool find_event(void *owner,
+                       uint64_t key,
+                       const void *bytes,
                        size_t size)
 {
     bool *found = owner;
@@ -350,9 +353,8 @@ static struct tail *tail_of(struct keeper *keeper, uint64_t job)
             oldest = tail;
         }
     }
-    *oldest = (struct tail){.job = job,
-                            .last = read_last_event(keeper, job),
-                            .used = keeper->tick};
+    *oldest = (struct tail){
+        .job = job, .last = read_last_event(keeper, job), .used = keeper->tick};
     return oldest;
 }
 
@@ -378,8 +380,7 @@ static void tell(struct keeper *keeper, struct item *item)
         events->on_event(events->owner, item->job,
                          tail_of(keeper, item->job)->last, item->event);
     }
-    if (fine &&
-        (item->kind == ITEM_VERSION || item->kind == ITEM_RESTORE) &&
+    if (fine && (item->kind == ITEM_VERSION || item->kind == ITEM_RESTORE) &&
         events->on_version != NULL) {
         events->on_version(events->owner, item->job, item->number);
     }
@@ -446,8 +447,8 @@ static void no_memory(struct keeper *keeper, uint64_t token)
 {
     log_line(LOG_ERROR, "keeper", "no_memory", "token=%" PRIu64, token);
     if (token != 0) {
-        keeper->events.on_stored(keeper->events.owner, token,
-                                 STATUS_NO_MEMORY, NULL);
+        keeper->events.on_stored(keeper->events.owner, token, STATUS_NO_MEMORY,
+                                 NULL);
     }
 }
 
@@ -650,8 +651,9 @@ static const struct item *newest_record(const struct list *list, uint64_t job)
     return found;
 }
 
-const unsigned char *
-keeper_pending_job(const struct keeper *keeper, uint64_t job, size_t *out_size)
+const unsigned char *keeper_pending_job(const struct keeper *keeper,
+                                        uint64_t job,
+                                        size_t *out_size)
 {
     const struct item *item = newest_record(&keeper->waiting, job);
 

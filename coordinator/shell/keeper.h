@@ -95,8 +95,9 @@ enum status keeper_tag(struct keeper *keeper,
 
 /* The record of a job on its way to the disk, which the store does not show
  * yet; NULL: none. Borrowed. */
-const unsigned char *
-keeper_pending_job(const struct keeper *keeper, uint64_t job, size_t *out_size);
+const unsigned char *keeper_pending_job(const struct keeper *keeper,
+                                        uint64_t job,
+                                        size_t *out_size);
 
 /* The sequence number of the last event that is on the disk. */
 uint64_t keeper_last_event(struct keeper *keeper, uint64_t job);

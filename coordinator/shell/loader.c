@@ -37,8 +37,10 @@ struct journal_scan {
 
 /* The version carries the settings of its own boundary and of the interval
  * after it. */
-static bool
-take_record(void *owner, uint64_t key, const void *bytes, size_t size)
+static bool take_record(void *owner,
+                        uint64_t key,
+                        const void *bytes,
+                        size_t size)
 {
     struct journal_scan *scan = owner;
     struct loaded *out = scan->out;
@@ -96,8 +98,8 @@ void loader_read(const struct load_order *order, struct loaded *out)
     }
     if (out->status != STATUS_OK) {
         log_line(LOG_ERROR, "loader", "load_failed",
-                 "job=j%" PRIu64 " version=v%" PRIu64 " why=\"%s\"",
-                 order->job, order->version, status_text(out->status));
+                 "job=j%" PRIu64 " version=v%" PRIu64 " why=\"%s\"", order->job,
+                 order->version, status_text(out->status));
         version_free(out->version);
         out->version = NULL;
     }

@@ -15,8 +15,7 @@ void manifest_fini(struct manifest *manifest)
     *manifest = (struct manifest){.bytes = NULL};
 }
 
-enum status manifest_encode(const struct version *version,
-                            struct manifest *out)
+enum status manifest_encode(const struct version *version, struct manifest *out)
 {
     struct manifest manifest = {.bytes = NULL};
     struct summary summary;
@@ -26,8 +25,8 @@ enum status manifest_encode(const struct version *version,
     if (status != STATUS_OK) {
         goto fail;
     }
-    status = summarycode_chunks(version, &manifest.chunks,
-                                &manifest.chunks_count);
+    status =
+        summarycode_chunks(version, &manifest.chunks, &manifest.chunks_count);
     if (status != STATUS_OK) {
         goto fail;
     }
@@ -92,9 +91,9 @@ static void free_parts(struct parts *parts)
 }
 
 /* NULL members of from stay NULL. */
-static enum status
-copy_grants(const struct grant *begun, const struct grant *pending,
-            struct parts *parts)
+static enum status copy_grants(const struct grant *begun,
+                               const struct grant *pending,
+                               struct parts *parts)
 {
     if (begun != NULL) {
         parts->begun = copy_grant(begun);
@@ -112,9 +111,9 @@ copy_grants(const struct grant *begun, const struct grant *pending,
     return STATUS_OK;
 }
 
-static enum status
-encode_policy(const struct plasticity_state *state, struct parts *parts,
-              uint32_t *out_size)
+static enum status encode_policy(const struct plasticity_state *state,
+                                 struct parts *parts,
+                                 uint32_t *out_size)
 {
     struct writer writer;
 

@@ -29,8 +29,10 @@ static bool read_number(const char *text, size_t size, uint64_t *out)
 }
 
 /* "v7" with letter v. */
-static bool
-read_lettered(const char *text, size_t size, char letter, uint64_t *out)
+static bool read_lettered(const char *text,
+                          size_t size,
+                          char letter,
+                          uint64_t *out)
 {
     return size > 1 && text[0] == letter &&
            read_number(text + 1, size - 1, out) && *out > 0;
@@ -76,8 +78,10 @@ struct name_search {
     uint64_t found;
 };
 
-static bool
-match_name(void *owner, uint64_t key, const void *bytes, size_t size)
+static bool match_name(void *owner,
+                       uint64_t key,
+                       const void *bytes,
+                       size_t size)
 {
     struct name_search *search = owner;
     struct record_head head;
@@ -174,14 +178,16 @@ struct summary_search {
     struct summary summary;
 };
 
-static bool
-take_summary(void *owner, uint64_t key, const void *bytes, size_t size)
+static bool take_summary(void *owner,
+                         uint64_t key,
+                         const void *bytes,
+                         size_t size)
 {
     struct summary_search *search = owner;
 
-    search->found = key == search->number &&
-                    summarycode_decode(bytes, size, &search->summary) ==
-                        STATUS_OK;
+    search->found =
+        key == search->number &&
+        summarycode_decode(bytes, size, &search->summary) == STATUS_OK;
     return false;
 }
 
@@ -230,8 +236,9 @@ static bool take_move(void *owner,
 }
 
 /* @{n}: the ref log counts back from the present head. */
-static enum status
-find_move(const struct version_search *search, uint64_t back, uint64_t *out)
+static enum status find_move(const struct version_search *search,
+                             uint64_t back,
+                             uint64_t *out)
 {
     struct move_search moves = {.skip = back};
     enum status status =
@@ -264,8 +271,7 @@ static enum status find_ref(const struct version_search *search,
     if (status == STATUS_NOT_FOUND) {
         return no_version(search);
     }
-    return status == STATUS_OK ? STATUS_OK
-                               : store_failed(search->why, status);
+    return status == STATUS_OK ? STATUS_OK : store_failed(search->why, status);
 }
 
 /* What stands before a "~N". at: a "@" stood before it. */
@@ -290,9 +296,10 @@ static enum status find_base(const struct version_search *search,
     return size == 0 ? no_version(search) : find_ref(search, base, size, out);
 }
 
-static enum status
-find_number(const struct version_search *search, const char *rest, bool at,
-            uint64_t *out)
+static enum status find_number(const struct version_search *search,
+                               const char *rest,
+                               bool at,
+                               uint64_t *out)
 {
     size_t size = strcspn(rest, "~");
     const char *tilde = rest + size;
@@ -327,8 +334,7 @@ enum status names_find_version(struct store *store,
                                struct version_name *out,
                                char *why)
 {
-    struct version_search search = {
-        .store = store, .text = text, .why = why};
+    struct version_search search = {.store = store, .text = text, .why = why};
     char name[VERSION_TEXT_BYTES_MAX];
     const char *sign = strchr(text, '@');
     uint64_t number = 0;
@@ -361,8 +367,7 @@ bool names_tag_fits(const char *name)
     size_t size = strlen(name);
     uint64_t number = 0;
 
-    if (size == 0 || size >= NAME_BYTES_MAX ||
-        strspn(name, letters) == 0 ||
+    if (size == 0 || size >= NAME_BYTES_MAX || strspn(name, letters) == 0 ||
         strspn(name + 1, "abcdefghijklmnopqrstuvwxyz0123456789._-"
                          "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != size - 1) {
         return false;

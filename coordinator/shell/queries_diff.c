@@ -14,9 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    IDS_PER_MESSAGE = 4096
-};
+enum { IDS_PER_MESSAGE = 4096 };
 
 static const uint32_t NOWHERE = UINT32_MAX;
 
@@ -138,8 +136,8 @@ static struct pair pair_at(const struct diff *diff, uint32_t index)
     return pair;
 }
 
-static const struct arch_layer *
-layer_of(const struct side *side, uint32_t layer)
+static const struct arch_layer *layer_of(const struct side *side,
+                                         uint32_t layer)
 {
     static const struct arch_layer none = {.units_count = 0};
 
@@ -148,13 +146,13 @@ layer_of(const struct side *side, uint32_t layer)
 
 static uint32_t inputs_of(const struct side *side, uint32_t layer)
 {
-    return layer == NOWHERE ? 0
-                            : arch_layer_inputs(side->version->arch, layer);
+    return layer == NOWHERE ? 0 : arch_layer_inputs(side->version->arch, layer);
 }
 
 /* For each input of the `to` layer its column in the `from` layer. */
-static enum status
-match_inputs(const struct diff *diff, const struct pair *pair, uint32_t **out)
+static enum status match_inputs(const struct diff *diff,
+                                const struct pair *pair,
+                                uint32_t **out)
 {
     uint32_t inputs = inputs_of(&diff->to, pair->to);
     uint32_t limit = inputs_of(&diff->from, pair->from);
@@ -210,8 +208,7 @@ static enum status add_rows(struct diff *diff,
 {
     const struct arch_layer *layer = layer_of(&diff->to, pair->to);
     uint32_t inputs_count = inputs_of(&diff->to, pair->to);
-    float *from =
-        mem_array(inputs_of(&diff->from, pair->from), sizeof(*from));
+    float *from = mem_array(inputs_of(&diff->from, pair->from), sizeof(*from));
     float *to = mem_array(inputs_count, sizeof(*to));
     enum status status = STATUS_NO_MEMORY;
 
@@ -225,8 +222,8 @@ static enum status add_rows(struct diff *diff,
         status = tensor_weights(diff->from.reader, diff->from.version,
                                 pair->from, units[u], from);
         if (status == STATUS_OK) {
-            status = tensor_weights(diff->to.reader, diff->to.version,
-                                    pair->to, u, to);
+            status = tensor_weights(diff->to.reader, diff->to.version, pair->to,
+                                    u, to);
         }
         if (status == STATUS_OK) {
             add_row(from, to, inputs, inputs_count, sums);
@@ -237,8 +234,9 @@ static enum status add_rows(struct diff *diff,
     return status;
 }
 
-static enum status
-measure(struct diff *diff, const struct pair *pair, double *out_moved)
+static enum status measure(struct diff *diff,
+                           const struct pair *pair,
+                           double *out_moved)
 {
     struct sums sums = {0};
     uint32_t *units = NULL;

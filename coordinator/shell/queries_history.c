@@ -80,8 +80,7 @@ static bool note_ref(void *owner,
 static bool add_held_out(struct notes *notes, const struct held_out *held_out)
 {
     if (notes->held_out_count == notes->held_out_room) {
-        size_t room =
-            notes->held_out_room > 0 ? 2 * notes->held_out_room : 64;
+        size_t room = notes->held_out_room > 0 ? 2 * notes->held_out_room : 64;
         struct held_out *list =
             mem_resize(notes->held_out, room * sizeof(*list));
 
@@ -129,8 +128,7 @@ static enum status read_notes(struct query *query, struct notes *notes)
     if (notes->refs == NULL) {
         return STATUS_NO_MEMORY;
     }
-    status =
-        store_scan_refs(query_store(query), notes->job, note_ref, notes);
+    status = store_scan_refs(query_store(query), notes->job, note_ref, notes);
     if (status == STATUS_OK) {
         status = store_scan_stats(query_store(query), notes->job, 0, note_stat,
                                   notes);
@@ -146,9 +144,17 @@ static void note_accuracy(const struct notes *notes,
                           Cajal__V1__VersionSummary *message)
 {
     struct stretch past[LINES_MAX];
-    uint32_t count =
-        lines_past(notes->lines, notes->lines_count, summary->line,
-                   summary->interval + 1, past);
+    uint32_t line = summary->line;
+    uint32_t count = 0;
+
+    /* What was measured at the very place where a line begins was measured on
+     * the line that it left. */
+    while (line > 0 && line < notes->lines_count &&
+           notes->lines[line].interval == summary->interval) {
+        line = notes->lines[line].parent;
+    }
+    count = lines_past(notes->lines, notes->lines_count, line,
+                       summary->interval + 1, past);
 
     for (uint32_t s = 0; s < count; s++) {
         for (size_t h = notes->held_out_count; h > 0; h--) {
@@ -157,8 +163,8 @@ static void note_accuracy(const struct notes *notes,
             if (lines_contain(&past[s], 1, held_out->line,
                               held_out->interval)) {
                 message->evaluated = true;
-                message->accuracy = (double)held_out->correct /
-                                    (double)held_out->examples;
+                message->accuracy =
+                    (double)held_out->correct / (double)held_out->examples;
                 return;
             }
         }
@@ -197,7 +203,9 @@ struct history {
     uint32_t seen;
 };
 
-static bool find_first(void *owner, uint64_t key, const void *bytes,
+static bool find_first(void *owner,
+                       uint64_t key,
+                       const void *bytes,
                        size_t size)
 {
     struct history *history = owner;
@@ -208,7 +216,9 @@ static bool find_first(void *owner, uint64_t key, const void *bytes,
     return ++history->seen < history->limit;
 }
 
-static bool tell_version(void *owner, uint64_t key, const void *bytes,
+static bool tell_version(void *owner,
+                         uint64_t key,
+                         const void *bytes,
                          size_t size)
 {
     struct history *history = owner;
@@ -258,12 +268,11 @@ static void fini_history(void *state)
     notes_fini(&((struct history *)state)->notes);
 }
 
-static bool
-take_lines(struct shell *shell, struct notes *notes, uint64_t job)
+static bool take_lines(struct shell *shell, struct notes *notes, uint64_t job)
 {
     struct job_record *record = mem_new(sizeof(*record));
-    bool taken = record != NULL &&
-                 shell_record(shell, job, record) == STATUS_OK;
+    bool taken =
+        record != NULL && shell_record(shell, job, record) == STATUS_OK;
 
     notes->job = job;
     if (taken) {
@@ -312,9 +321,10 @@ struct show {
     uint32_t unit;
 };
 
-static enum status
-read_version(struct query *query, uint64_t job, uint64_t number,
-             struct version **out)
+static enum status read_version(struct query *query,
+                                uint64_t job,
+                                uint64_t number,
+                                struct version **out)
 {
     unsigned char *bytes = NULL;
     size_t size = 0;
@@ -362,7 +372,8 @@ struct unit_view {
     char id[UNIT_BYTES_MAX];
 };
 
-static void view_unit(const struct arch_layer *layer, uint32_t index,
+static void view_unit(const struct arch_layer *layer,
+                      uint32_t index,
                       struct unit_view *out)
 {
     const struct unit *unit = &layer->units[index];
@@ -420,8 +431,8 @@ static enum status step_show(struct query *query, void *state)
     enum status status = read_notes(query, &show->notes);
 
     if (status == STATUS_OK && show->version == NULL) {
-        status = read_version(query, show->notes.job, show->number,
-                              &show->version);
+        status =
+            read_version(query, show->notes.job, show->number, &show->version);
         if (status == STATUS_OK) {
             status = show_summary(query, show);
         }

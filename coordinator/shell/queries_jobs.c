@@ -53,8 +53,7 @@ static enum status step_about(struct query *query, void *state)
 void answer_about(struct shell *shell, struct call *call)
 {
     static const struct query_kind kind = {.step = step_about,
-                                           .state_bytes =
-                                               sizeof(struct about)};
+                                           .state_bytes = sizeof(struct about)};
     struct query *query = query_open(shell->queries, call, &kind);
     struct about *about = NULL;
 
@@ -85,8 +84,8 @@ struct list_jobs {
     struct job_record record;
 };
 
-static const struct job_record *
-held_record(const struct list_jobs *list, uint64_t job)
+static const struct job_record *held_record(const struct list_jobs *list,
+                                            uint64_t job)
 {
     for (uint32_t h = 0; h < list->held_count; h++) {
         if (list->held[h].job == job) {
@@ -143,9 +142,8 @@ void answer_list_jobs(struct shell *shell,
                       struct call *call,
                       const Cajal__V1__ListJobsRequest *request)
 {
-    static const struct query_kind kind = {.step = step_list_jobs,
-                                           .state_bytes =
-                                               sizeof(struct list_jobs)};
+    static const struct query_kind kind = {
+        .step = step_list_jobs, .state_bytes = sizeof(struct list_jobs)};
     struct query *query = query_open(shell->queries, call, &kind);
     struct list_jobs *list = NULL;
 
@@ -158,8 +156,8 @@ void answer_list_jobs(struct shell *shell,
         const struct job *job = &shell->core->jobs[s];
 
         if (job->phase != PHASE_FREE && job->kind == KIND_TRAIN &&
-            shell_view(shell, job->record.job,
-                       &list->held[list->held_count]) == STATUS_OK) {
+            shell_view(shell, job->record.job, &list->held[list->held_count]) ==
+                STATUS_OK) {
             list->held_count++;
         }
     }
@@ -220,8 +218,9 @@ static uint32_t shards_on(const struct job *job, uint32_t worker)
     return shards;
 }
 
-static void
-view_worker(const struct coord *core, uint32_t worker, struct worker_view *out)
+static void view_worker(const struct coord *core,
+                        uint32_t worker,
+                        struct worker_view *out)
 {
     const struct member *m = &core->members.items[worker];
     Cajal__V1__WorkerSummary *to = &out->message;
@@ -241,7 +240,7 @@ view_worker(const struct coord *core, uint32_t worker, struct worker_view *out)
     to->name = text_of(m->hello.name);
     to->host = text_of(m->hello.host);
     to->pid = m->hello.pid;
-    to->state = text_of(!m->present          ? "lost"
+    to->state = text_of(!m->present       ? "lost"
                         : m->sessions > 0 ? "busy"
                                           : "idle");
     to->shard_steps = m->shard_steps;
@@ -347,9 +346,8 @@ void answer_list_tags(struct shell *shell,
                       struct call *call,
                       const Cajal__V1__JobRequest *request)
 {
-    static const struct query_kind kind = {.step = step_list_tags,
-                                           .state_bytes =
-                                               sizeof(struct list_tags)};
+    static const struct query_kind kind = {
+        .step = step_list_tags, .state_bytes = sizeof(struct list_tags)};
     struct query *query = NULL;
     uint64_t job = 0;
 

@@ -35,8 +35,8 @@ struct metrics {
     enum status status;
 };
 
-static enum status
-add_held_out(struct metrics *metrics, const struct evaluation *evaluation)
+static enum status add_held_out(struct metrics *metrics,
+                                const struct evaluation *evaluation)
 {
     if (metrics->held_out_count == metrics->held_out_room) {
         size_t room =
@@ -56,8 +56,8 @@ add_held_out(struct metrics *metrics, const struct evaluation *evaluation)
 
 /* Held-out data are evaluated at the boundary behind a task, on that task and
  * perhaps on those before it: the last one named is the one that ended. */
-static enum status
-take_held_out(struct metrics *metrics, const struct interval_stat *stat)
+static enum status take_held_out(struct metrics *metrics,
+                                 const struct interval_stat *stat)
 {
     uint32_t ended = 0;
     size_t first = metrics->held_out_count;
@@ -80,8 +80,7 @@ take_held_out(struct metrics *metrics, const struct interval_stat *stat)
     }
     if (metrics->held_out_count > first) {
         metrics->tasks[ended].held_out_first = first;
-        metrics->tasks[ended].held_out_count =
-            metrics->held_out_count - first;
+        metrics->tasks[ended].held_out_count = metrics->held_out_count - first;
         if (ended >= metrics->tasks_count) {
             metrics->tasks_count = ended + 1;
         }
@@ -96,8 +95,7 @@ static bool take_stat(void *owner, uint64_t key, const void *bytes, size_t size)
     struct task_sums *task = NULL;
 
     (void)key;
-    metrics->status =
-        statcode_decode(bytes, size, metrics->evaluations, &stat);
+    metrics->status = statcode_decode(bytes, size, metrics->evaluations, &stat);
     if (metrics->status != STATUS_OK) {
         return false;
     }
@@ -159,8 +157,9 @@ static void fill_held_out(const struct metrics *metrics,
     }
 }
 
-static enum status
-emit_task(struct query *query, const struct metrics *metrics, uint32_t index)
+static enum status emit_task(struct query *query,
+                             const struct metrics *metrics,
+                             uint32_t index)
 {
     const struct task_sums *task = &metrics->tasks[index];
     Cajal__V1__TaskMetrics m = CAJAL__V1__TASK_METRICS__INIT;

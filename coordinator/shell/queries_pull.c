@@ -18,10 +18,10 @@ enum pulling { PULL_WEIGHT = 0, PULL_BIAS };
 /* One version on its way to a client. */
 struct pull {
     struct tensor_reader *reader;
-    struct version *version; /* NULL: none is being pulled */
+    struct version *version;         /* NULL: none is being pulled */
     char layer_name[NAME_BYTES_MAX]; /* "": all */
-    uint32_t first_wanted;   /* units of the one layer asked for */
-    uint32_t units_wanted;   /* 0: to the end */
+    uint32_t first_wanted;           /* units of the one layer asked for */
+    uint32_t units_wanted;           /* 0: to the end */
     uint32_t layer;
     uint32_t layers_end;
     uint32_t first; /* units of this layer: first .. first + count */
@@ -52,8 +52,8 @@ static enum status open_layer(struct query *query, struct pull *pull)
     mem_free(pull->fold);
     pull->fold = NULL;
     if (pull->first_wanted > units) {
-        (void)snprintf(query_why(query), ERROR_BYTES_MAX,
-                       "%s has %u units", pull->layer_name, (unsigned)units);
+        (void)snprintf(query_why(query), ERROR_BYTES_MAX, "%s has %u units",
+                       pull->layer_name, (unsigned)units);
         return STATUS_INVALID;
     }
     pull->first = pull->first_wanted;
@@ -93,8 +93,10 @@ static enum status choose_layers(struct query *query, struct pull *pull)
     return STATUS_NOT_FOUND;
 }
 
-static enum status begin_version(struct query *query, struct pull *pull,
-                                 uint64_t job, uint64_t number)
+static enum status begin_version(struct query *query,
+                                 struct pull *pull,
+                                 uint64_t job,
+                                 uint64_t number)
 {
     unsigned char *bytes = NULL;
     size_t size = 0;
@@ -116,8 +118,7 @@ static enum status begin_version(struct query *query, struct pull *pull,
 }
 
 /* One row without what lesioned units say, which goes to the fold. */
-static enum status
-read_row(struct pull *pull, uint32_t row, float *out)
+static enum status read_row(struct pull *pull, uint32_t row, float *out)
 {
     const struct arch *arch = pull->version->arch;
     enum status status = tensor_weights(pull->reader, pull->version,
@@ -172,8 +173,8 @@ static void begin_part(const struct pull *pull, struct part *part)
 
 static enum status emit_weights(struct query *query, struct pull *pull)
 {
-    size_t row_bytes = sizeof(float) *
-                       arch_layer_inputs(pull->version->arch, pull->layer);
+    size_t row_bytes =
+        sizeof(float) * arch_layer_inputs(pull->version->arch, pull->layer);
     uint32_t rows = (uint32_t)(CHUNK_BYTES_MAX / row_bytes);
     float *values = NULL;
     struct part part;
@@ -230,8 +231,7 @@ struct unit_names {
 
 static enum status name_units(const struct pull *pull, struct unit_names *out)
 {
-    const struct arch_layer *layer =
-        &pull->version->arch->layers[pull->layer];
+    const struct arch_layer *layer = &pull->version->arch->layers[pull->layer];
 
     out->pointers = mem_array(pull->count, sizeof(*out->pointers));
     out->texts = mem_array(pull->count, sizeof(*out->texts));
@@ -262,8 +262,7 @@ static enum status read_biases(struct pull *pull, float *values)
 
 static enum status emit_bias(struct query *query, struct pull *pull)
 {
-    const struct arch_layer *layer =
-        &pull->version->arch->layers[pull->layer];
+    const struct arch_layer *layer = &pull->version->arch->layers[pull->layer];
     float *values = mem_array(pull->count, sizeof(*values));
     struct unit_names names = {.pointers = NULL};
     struct part part;
@@ -293,8 +292,9 @@ static enum status emit_bias(struct query *query, struct pull *pull)
 }
 
 /* Emits the next parts; *out_done: the whole version has been told. */
-static enum status
-pull_step(struct query *query, struct pull *pull, bool *out_done)
+static enum status pull_step(struct query *query,
+                             struct pull *pull,
+                             bool *out_done)
 {
     enum status status = STATUS_OK;
 
@@ -331,8 +331,8 @@ static enum status step_pull(struct query *query, void *state)
     bool done = false;
 
     if (one->pull.version == NULL) {
-        status = begin_version(query, &one->pull, one->name.job,
-                               one->name.number);
+        status =
+            begin_version(query, &one->pull, one->name.job, one->name.number);
     }
     if (status == STATUS_OK) {
         status = pull_step(query, &one->pull, &done);
@@ -348,8 +348,9 @@ static void fini_pull(void *state)
     pull_fini(&((struct pull_one *)state)->pull);
 }
 
-static bool
-take_layer(struct call *call, const char *layer, char out[NAME_BYTES_MAX])
+static bool take_layer(struct call *call,
+                       const char *layer,
+                       char out[NAME_BYTES_MAX])
 {
     if (strlen(layer) >= NAME_BYTES_MAX) {
         call_finish(call, STATUS_INVALID,

@@ -157,9 +157,10 @@ static enum status add_line(struct logs *logs,
     return STATUS_OK;
 }
 
-static enum status
-split_lines(struct logs *logs, const char *process, const char *bytes,
-            size_t size)
+static enum status split_lines(struct logs *logs,
+                               const char *process,
+                               const char *bytes,
+                               size_t size)
 {
     enum status status = STATUS_OK;
 
@@ -240,8 +241,7 @@ static enum status read_files(struct logs *logs)
     }
     dir = opendir(logs->dir); /* there may be none: nobody has logged */
     for (int files = 0; dir != NULL && files < LOG_FILES_MAX &&
-                        status == STATUS_OK &&
-                        (entry = readdir(dir)) != NULL;
+                        status == STATUS_OK && (entry = readdir(dir)) != NULL;
          files++) {
         status = read_file(logs, entry->d_name, buffer);
     }
@@ -265,7 +265,9 @@ static void print_time(uint64_t wall_ms, char out[32])
     (void)snprintf(out, 32, "%s.%03uZ", text, (unsigned)(wall_ms % 1000));
 }
 
-static bool take_event(void *owner, uint64_t key, const void *bytes,
+static bool take_event(void *owner,
+                       uint64_t key,
+                       const void *bytes,
                        size_t size)
 {
     struct logs *logs = owner;
@@ -363,9 +365,14 @@ void answer_logs(struct shell *shell,
     struct query *query = NULL;
     struct logs *logs = NULL;
     uint64_t job = 0;
+    enum status status = store_last_job(shell->store, &job);
 
-    if (request->job[0] != '\0' &&
-        !shell_find_job(shell, call, request->job, &job)) {
+    /* Without any job there are still the daemons' lines. */
+    if (status != STATUS_OK ||
+        (job != 0 && !shell_find_job(shell, call, request->job, &job))) {
+        if (status != STATUS_OK) {
+            call_finish(call, status, "the store cannot be read");
+        }
         return;
     }
     query = query_open(shell->queries, call, &kind);

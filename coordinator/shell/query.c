@@ -15,7 +15,7 @@ struct query {
     bool busy; /* a reader has it */
     bool ended;
     bool parked;
-    bool woken; /* while busy: what it is about to park for has come */
+    bool woken;   /* while busy: what it is about to park for has come */
     uint64_t job; /* parked for */
     enum status status;
     uint32_t sent;

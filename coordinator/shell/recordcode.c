@@ -206,8 +206,9 @@ static bool get_head(struct reader *r,
     return true;
 }
 
-enum status
-recordcode_peek(const void *bytes, size_t size, struct record_head *out)
+enum status recordcode_peek(const void *bytes,
+                            size_t size,
+                            struct record_head *out)
 {
     struct record_head head;
     struct reader r;
@@ -220,8 +221,9 @@ recordcode_peek(const void *bytes, size_t size, struct record_head *out)
     return status;
 }
 
-static enum status
-decode(const void *bytes, size_t size, struct job_record *record)
+static enum status decode(const void *bytes,
+                          size_t size,
+                          struct job_record *record)
 {
     struct record_head head;
     struct reader r;
@@ -247,8 +249,9 @@ decode(const void *bytes, size_t size, struct job_record *record)
     return fields_close(&r);
 }
 
-enum status
-recordcode_decode(const void *bytes, size_t size, struct job_record *out)
+enum status recordcode_decode(const void *bytes,
+                              size_t size,
+                              struct job_record *out)
 {
     struct job_record *record = mem_new(sizeof(*record));
     enum status status;

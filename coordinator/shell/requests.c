@@ -57,7 +57,8 @@ void requests_forget(struct waiting *waiting)
     *waiting = (struct waiting){.id = 0};
 }
 
-void requests_fail(struct waiting *waiting, enum status status,
+void requests_fail(struct waiting *waiting,
+                   enum status status,
                    const char *text)
 {
     if (waiting->call != NULL) {
@@ -209,8 +210,7 @@ static void take_watch(struct shell *shell,
         return;
     }
     record = mem_new(sizeof(*record));
-    if (record == NULL ||
-        shell_view(shell, start.job, record) != STATUS_OK) {
+    if (record == NULL || shell_view(shell, start.job, record) != STATUS_OK) {
         mem_free(record);
         call_finish(call, STATUS_CORRUPT, "the job's record cannot be read");
         return;

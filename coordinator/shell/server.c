@@ -158,8 +158,10 @@ static void release(struct call *call)
     mem_free(call);
 }
 
-static void
-start(struct call *call, struct tag *tag, const grpc_op *ops, size_t count)
+static void start(struct call *call,
+                  struct tag *tag,
+                  const grpc_op *ops,
+                  size_t count)
 {
     grpc_call_error error =
         grpc_call_start_batch(call->grpc, ops, count, tag, NULL);
@@ -188,15 +190,14 @@ static enum status wait_for_call(struct server *server, uint32_t method)
     server->waiting_count++;
     if (method == RPC_METHODS_COUNT) {
         grpc_call_details_init(&call->details);
-        error = grpc_server_request_call(server->grpc, &call->grpc,
-                                         &call->details, &call->metadata,
-                                         server->queue, server->queue,
-                                         &call->accept);
+        error = grpc_server_request_call(
+            server->grpc, &call->grpc, &call->details, &call->metadata,
+            server->queue, server->queue, &call->accept);
     } else {
         error = grpc_server_request_registered_call(
-            server->grpc, server->methods[method], &call->grpc,
-            &call->deadline, &call->metadata, &call->payload, server->queue,
-            server->queue, &call->accept);
+            server->grpc, server->methods[method], &call->grpc, &call->deadline,
+            &call->metadata, &call->payload, server->queue, server->queue,
+            &call->accept);
     }
     CHECK(error == GRPC_CALL_OK);
     return STATUS_OK;
@@ -285,9 +286,9 @@ void call_reply(struct call *call, const ProtobufCMessage *message)
     count = greet(call, &ops[0]);
     ops[count++] = (grpc_op){.op = GRPC_OP_SEND_MESSAGE,
                              .data.send_message.send_message = buffer};
-    ops[count++] = (grpc_op){
-        .op = GRPC_OP_SEND_STATUS_FROM_SERVER,
-        .data.send_status_from_server = {.status = GRPC_STATUS_OK}};
+    ops[count++] =
+        (grpc_op){.op = GRPC_OP_SEND_STATUS_FROM_SERVER,
+                  .data.send_status_from_server = {.status = GRPC_STATUS_OK}};
     start(call, &call->ended, ops, count);
     settle(call);
 }
@@ -359,8 +360,7 @@ static void on_accepted(struct call *call, bool success)
         release(call);
         return;
     }
-    if (!server->stopping &&
-        wait_for_call(server, call->method) != STATUS_OK) {
+    if (!server->stopping && wait_for_call(server, call->method) != STATUS_OK) {
         log_line(LOG_ERROR, "server", "method_lost", "method=%" PRIu32,
                  call->method);
     }
@@ -456,8 +456,7 @@ static bool is_local(const char *address)
 {
     size_t digits = 0;
 
-    if (unix_path(address) != NULL ||
-        strncmp(address, "localhost:", 10) == 0 ||
+    if (unix_path(address) != NULL || strncmp(address, "localhost:", 10) == 0 ||
         strncmp(address, "[::1]:", 6) == 0 ||
         strncmp(address, "ipv6:[::1]:", 11) == 0) {
         return true;
@@ -487,8 +486,9 @@ static bool is_answered(const char *path)
     return answered;
 }
 
-static enum status
-check_address(const struct server_options *options, char *why, size_t why_size)
+static enum status check_address(const struct server_options *options,
+                                 char *why,
+                                 size_t why_size)
 {
     struct sockaddr_un limit;
     const char *path = unix_path(options->address);
@@ -503,8 +503,7 @@ check_address(const struct server_options *options, char *why, size_t why_size)
     }
     if (path != NULL &&
         (path[0] == '\0' || strlen(path) >= sizeof(limit.sun_path))) {
-        (void)snprintf(why, why_size,
-                       "%s: a socket's path has 1 to %zu bytes.",
+        (void)snprintf(why, why_size, "%s: a socket's path has 1 to %zu bytes.",
                        options->address, sizeof(limit.sun_path) - 1);
         return STATUS_INVALID;
     }
@@ -522,9 +521,8 @@ check_address(const struct server_options *options, char *why, size_t why_size)
 static enum status open_pipe(struct server *server,
                              struct link_context *context)
 {
-    const struct link_options options = {.kind = LINK_PAIR,
-                                         .part_bytes_max =
-                                             sizeof(struct pumped)};
+    const struct link_options options = {
+        .kind = LINK_PAIR, .part_bytes_max = sizeof(struct pumped)};
     char endpoint[ENDPOINT_BYTES_MAX];
     struct text text;
     enum status status;
@@ -549,10 +547,10 @@ static grpc_server *create(void)
     char send[] = GRPC_ARG_MAX_SEND_MESSAGE_LENGTH;
     char reuse[] = GRPC_ARG_ALLOW_REUSEPORT;
     grpc_arg arguments[] = {
-        {.type = GRPC_ARG_INTEGER, .key = receive,
+        {.type = GRPC_ARG_INTEGER,
+         .key = receive,
          .value.integer = RPC_BYTES_MAX},
-        {.type = GRPC_ARG_INTEGER, .key = send,
-         .value.integer = RPC_BYTES_MAX},
+        {.type = GRPC_ARG_INTEGER, .key = send, .value.integer = RPC_BYTES_MAX},
         {.type = GRPC_ARG_INTEGER, .key = reuse, .value.integer = 0},
     };
     grpc_channel_args args = {sizeof(arguments) / sizeof(arguments[0]),
@@ -561,15 +559,16 @@ static grpc_server *create(void)
     return grpc_server_create(&args, NULL);
 }
 
-static enum status
-listen_at(struct server *server, const char *address, char *why,
-          size_t why_size)
+static enum status listen_at(struct server *server,
+                             const char *address,
+                             char *why,
+                             size_t why_size)
 {
     grpc_server_credentials *credentials =
         grpc_insecure_server_credentials_create();
 
-    server->port = grpc_server_add_http2_port(server->grpc, address,
-                                              credentials);
+    server->port =
+        grpc_server_add_http2_port(server->grpc, address, credentials);
     grpc_server_credentials_release(credentials);
     if (server->port == 0) {
         (void)snprintf(why, why_size,

@@ -48,8 +48,8 @@ enum status server_open(const struct server_options *options,
 void server_stop(struct server *server, uint32_t grace_ms);
 void server_close(struct server *server); /* accepts NULL; after server_stop */
 
-int server_port(const struct server *server); /* 1 for a unix socket */
-unsigned server_calls(const struct server *server);       /* under way */
+int server_port(const struct server *server);       /* 1 for a unix socket */
+unsigned server_calls(const struct server *server); /* under way */
 uint64_t server_calls_total(const struct server *server); /* ever begun */
 /* When a call last began or ended; 0: there was none. */
 uint64_t server_active_ms(const struct server *server);

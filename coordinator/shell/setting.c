@@ -50,8 +50,7 @@ static bool is_counted(const struct quantity *quantity, const char *word)
     size_t size = strlen(word);
 
     return (quantity->unit_size == size ||
-            (quantity->unit_size == size + 1 &&
-             quantity->unit[size] == 's')) &&
+            (quantity->unit_size == size + 1 && quantity->unit[size] == 's')) &&
            memcmp(quantity->unit, word, size) == 0;
 }
 
@@ -149,9 +148,8 @@ enum status setting_parse(const struct job_spec *spec,
     if (size >= KEY_BYTES_MAX || !quantity_parse(value, size, &quantity) ||
         !unit_fits(&quantity, unit) ||
         quantity_real(&quantity, &setting.value) != QUANTITY_FINE) {
-        (void)snprintf(why, ERROR_BYTES_MAX,
-                       "%s takes a value like this: %s", key,
-                       example_of(unit));
+        (void)snprintf(why, ERROR_BYTES_MAX, "%s takes a value like this: %s",
+                       key, example_of(unit));
         return STATUS_INVALID;
     }
     *out = setting;

@@ -6,123 +6,22 @@
 #include "base/mem.h"
 #include "coordinator/shell/inside.h"
 #include "coordinator/shell/recordcode.h"
-#include "coordinator/shell/views.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-/* --- Records and names --- */
+/* --- Events --- */
 
-/* A record that was stored while a commit was under way has the head of
- * before; the refs are the truth. */
-static enum status
-correct_head(struct shell *shell, struct job_record *record)
-{
-    uint64_t head = 0;
-    uint64_t last = 0;
-    enum status status =
-        store_get_ref(shell->store, record->job, "head", &head);
-
-    if (status == STATUS_NOT_FOUND) {
-        return STATUS_OK;
-    }
-    if (status == STATUS_OK) {
-        status = store_last_version(shell->store, record->job, &last);
-    }
-    if (status == STATUS_OK) {
-        record->head = head;
-        record->last_version = last;
-    }
-    return status;
-}
-
-static enum status
-read_record(struct shell *shell, uint64_t job, struct job_record *out)
-{
-    unsigned char *bytes = NULL;
-    size_t size = 0;
-    const unsigned char *pending =
-        keeper_pending_job(shell->keeper, job, &size);
-    enum status status = STATUS_OK;
-
-    if (pending != NULL) {
-        return recordcode_decode(pending, size, out);
-    }
-    status = store_get_job(shell->store, job, &bytes, &size);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    status = recordcode_decode(bytes, size, out);
-    mem_free(bytes);
-    return status == STATUS_OK ? correct_head(shell, out) : status;
-}
-
-enum status
-shell_record(struct shell *shell, uint64_t job, struct job_record *out)
-{
-    uint32_t slot = coord_find(shell->core, job);
-
-    if (slot == JOBS_MAX) {
-        return read_record(shell, job, out);
-    }
-    *out = shell->core->jobs[slot].record;
-    out->state = job_visible_state(&shell->core->jobs[slot]);
-    return STATUS_OK;
-}
-
-enum status
-shell_view(struct shell *shell, uint64_t job, struct job_record *out)
-{
-    enum status status = shell_record(shell, job, out);
-
-    if (status == STATUS_OK && coord_find(shell->core, job) == JOBS_MAX) {
-        views_unheld(out);
-    }
-    return status;
-}
-
-bool shell_find_job(struct shell *shell,
-                    struct call *call,
-                    const char *text,
-                    uint64_t *out_job)
-{
-    char why[ERROR_BYTES_MAX];
-    enum status status = names_find_job(shell->store, text, out_job, why);
-
-    if (status != STATUS_OK) {
-        call_finish(call, status, why);
-    }
-    return status == STATUS_OK;
-}
-
-bool shell_find_version(struct shell *shell,
-                        struct call *call,
-                        const char *job,
-                        const char *text,
-                        struct version_name *out)
-{
-    char why[ERROR_BYTES_MAX];
-    enum status status =
-        names_find_version(shell->store, job, text, out, why);
-
-    if (status != STATUS_OK) {
-        call_finish(call, status, why);
-    }
-    return status == STATUS_OK;
-}
-
-/* --- Actions --- */
-
-static void free_held(struct held *held)
+void shell_free_held(struct held *held)
 {
     mem_free(held->memory);
     version_free(held->version);
     *held = (struct held){.memory = NULL};
 }
 
-/* What carrying out an action brings about comes after the actions. */
-static void queue(struct shell *shell, const struct coord_event *event)
+void shell_queue(struct shell *shell, const struct coord_event *event)
 {
     uint32_t at = (shell->queue_first + shell->queue_count) % QUEUE_MAX;
 
@@ -131,225 +30,19 @@ static void queue(struct shell *shell, const struct coord_event *event)
     shell->queue_count++;
 }
 
-static void send(struct shell *shell, const struct action *action)
-{
-    struct coord_event lost = {.type = COORD_PEER_LOST};
-    enum status status = workers_send(shell->workers, action->send.peer,
-                                      &action->send.message);
-
-    /* A worker that misses one message is of no use any more. */
-    if (status != STATUS_OK) {
-        lost.peer_lost.peer = action->send.peer;
-        queue(shell, &lost);
-    }
-}
-
-static void not_stored(struct shell *shell, uint64_t token, enum status status)
-{
-    struct coord_event event = {.type = COORD_STORED};
-
-    if (token != 0) {
-        event.stored.token = token;
-        event.stored.status = status;
-        queue(shell, &event);
-    }
-}
-
-static bool is_session(const struct job *job)
-{
-    return job->record.job >> SESSION_JOB_SHIFT != 0;
-}
-
-static void store_job(struct shell *shell, const struct action *action)
-{
-    const struct job *job = &shell->core->jobs[action->slot];
-    struct waiting *launching = shell->launching;
-    struct launch_record launch;
-
-    if (launching == NULL || launching->source == NULL) {
-        keeper_put_job(shell->keeper, action->token, &job->record);
-        return;
-    }
-    launch.source = launching->source;
-    launch.source_size = launching->source_size;
-    memcpy(launch.request_id, launching->request_id,
-           sizeof(launch.request_id));
-    launching->source = NULL;
-    keeper_launch(shell->keeper, action->token, &job->record, &launch);
-}
-
-static void commit(struct shell *shell, const struct action *action)
-{
-    const struct job *job = &shell->core->jobs[action->slot];
-    const struct cut *cut = job_cut(job, action->commit.cut);
-    struct job_record *record = mem_new(sizeof(*record));
-    uint64_t wall_ms = clock_wall_ms();
-    struct manifest manifest = {.bytes = NULL};
-    struct shard_record *records = NULL;
-    uint32_t count = 0;
-    enum status status = STATUS_NO_MEMORY;
-
-    records =
-        cuts_find(shell->cuts, job->record.job, cut->version, &count);
-    if (record != NULL) {
-        status = count == job_shards_total(job) ? STATUS_OK : STATUS_CORRUPT;
-    }
-    if (status == STATUS_OK) {
-        status =
-            manifest_of_cut(job, cut, records, count, wall_ms, &manifest);
-    }
-    if (status != STATUS_OK) {
-        log_line(LOG_ERROR, "shell", "commit_failed",
-                 "job=j%" PRIu64 " version=v%" PRIu64 " why=\"%s\"",
-                 job->record.job, cut->version, status_text(status));
-        not_stored(shell, action->token, status);
-    } else {
-        *record = job->record;
-        record->state = job_visible_state(job);
-        record->head = cut->version;
-        record->last_version = cut->version;
-        keeper_commit(shell->keeper, action->token, record, &manifest,
-                      wall_ms);
-    }
-    cuts_drop(shell->cuts, job->record.job, cut->version);
-    mem_free(record);
-}
-
-static void restore(struct shell *shell, const struct action *action)
-{
-    const struct job *job = &shell->core->jobs[action->slot];
-    struct job_record *record = mem_new(sizeof(*record));
-    const struct manifest_restore order = {.number = action->restore.number,
-                                           .head = action->restore.head,
-                                           .line = action->restore.line,
-                                           .wall_ms = clock_wall_ms()};
-
-    if (record == NULL) {
-        not_stored(shell, action->token, STATUS_NO_MEMORY);
-        return;
-    }
-    *record = job->record;
-    record->state = job_visible_state(job);
-    keeper_restore(shell->keeper, action->token, record,
-                   action->restore.from, &order);
-    mem_free(record);
-}
-
-/* Where nobody else is to blame for what has happened. */
-static void log_event(const struct job *job, const struct action *action)
-{
-    bool fault = strcmp(action->event.kind, "fault") == 0;
-
-    log_line(fault ? LOG_WARN : LOG_INFO, "job", action->event.kind,
-             "job=j%" PRIu64 " step=%" PRIu64 " text=\"%s\"", job->record.job,
-             job->record.step, action->event.text);
-}
-
-static void happen(struct shell *shell, const struct action *action)
-{
-    const struct job *job = &shell->core->jobs[action->slot];
-    struct event_record event = {.wall_ms = clock_wall_ms(),
-                                 .version = action->event.version};
-    bool progress = strcmp(action->event.kind, "progress") == 0;
-
-    if (is_session(job)) {
-        return;
-    }
-    if (!progress) {
-        log_event(job, action);
-    }
-    eventcode_fill(&job->record, &event);
-    event.state = job_visible_state(job);
-    memcpy(event.kind, action->event.kind, sizeof(event.kind));
-    memcpy(event.text, action->event.text, sizeof(event.text));
-    keeper_event(shell->keeper, job->record.job, &event, !progress);
-}
-
-static void on_loaded(void *owner, struct loaded *loaded);
-
-static void load(struct shell *shell, const struct action *action)
-{
-    const struct load_order order = {.store = shell->store,
-                                     .token = action->token,
-                                     .slot = action->slot,
-                                     .job = action->load.job,
-                                     .version = action->load.version};
-    struct coord_event event = {.type = COORD_LOADED};
-    enum status status =
-        loader_start(shell->reader, &order, on_loaded, shell);
-
-    if (status != STATUS_OK) {
-        event.loaded.token = action->token;
-        event.loaded.status = status;
-        queue(shell, &event);
-    }
-}
-
-static void carry_out(struct shell *shell, const struct action *action)
-{
-    const struct job *job = &shell->core->jobs[action->slot];
-
-    switch (action->type) {
-    case ACTION_SEND:
-        send(shell, action);
-        break;
-    case ACTION_FORGET_PEER:
-        workers_forget(shell->workers, action->forget_peer.peer);
-        break;
-    case ACTION_STORE_JOB:
-        store_job(shell, action);
-        break;
-    case ACTION_STORE_JOURNAL:
-        keeper_journal(shell->keeper, action->token, &job->record,
-                       action->journal.grant, action->journal.decisions,
-                       action->journal.decisions_count);
-        break;
-    case ACTION_STORE_STAT:
-        keeper_stat(shell->keeper, job->record.job, &action->stat);
-        break;
-    case ACTION_COMMIT:
-        commit(shell, action);
-        break;
-    case ACTION_STORE_RESTORE:
-        restore(shell, action);
-        break;
-    case ACTION_LOAD:
-        load(shell, action);
-        break;
-    case ACTION_EVENT:
-        happen(shell, action);
-        break;
-    case ACTION_REPLY:
-        requests_reply(shell, action);
-        break;
-    case ACTION_EVALUATION:
-        requests_evaluation(shell, action);
-        break;
-    case ACTION_FORGET:
-        free_held(&shell->slots[action->slot]);
-        break;
-    case ACTION_QUIT:
-        log_line(LOG_INFO, "shell", "quit", "life=%" PRIu64, shell->life);
-        loop_stop(shell->loop);
-        break;
-    }
-}
-
-/* --- Events --- */
-
 static void step(struct shell *shell, struct coord_event *event)
 {
     event->now_ms = clock_now_ms();
     coord_step(shell->core, event, shell->actions);
     for (uint32_t a = 0; a < shell->actions->count; a++) {
-        carry_out(shell, &shell->actions->items[a]);
+        shell_perform(shell, &shell->actions->items[a]);
     }
 }
 
 void shell_deliver(struct shell *shell, struct coord_event *event)
 {
     if (shell->stepping) {
-        queue(shell, event);
+        shell_queue(shell, event);
         return;
     }
     shell->stepping = true;
@@ -389,14 +82,14 @@ static void settle_lent(struct shell *shell,
     struct held lent = {.memory = memory, .version = version};
 
     if (memory != NULL && job->phase != PHASE_FREE && job->memory == memory) {
-        free_held(&shell->slots[slot]);
+        shell_free_held(&shell->slots[slot]);
         shell->slots[slot] = lent;
     } else {
-        free_held(&lent);
+        shell_free_held(&lent);
     }
 }
 
-static void on_loaded(void *owner, struct loaded *loaded)
+void shell_on_loaded(void *owner, struct loaded *loaded)
 {
     struct shell *shell = owner;
     const struct data_shape *shape =
@@ -422,7 +115,8 @@ static void on_loaded(void *owner, struct loaded *loaded)
     settle_lent(shell, loaded->slot, memory, version);
 }
 
-static void *memory_for(struct shell *shell, uint32_t slot,
+static void *memory_for(struct shell *shell,
+                        uint32_t slot,
                         const struct wire *message)
 {
     if (message->kind != WIRE_OPENED || slot == JOBS_MAX ||
@@ -442,8 +136,7 @@ static void keep_record(struct shell *shell, const struct wire_shard_cut *cut)
     }
     if (cuts_take(shell->cuts, cut) != STATUS_OK) {
         log_line(LOG_ERROR, "shell", "record_lost",
-                 "job=j%" PRIu64 " version=v%" PRIu64, cut->job,
-                 cut->version);
+                 "job=j%" PRIu64 " version=v%" PRIu64, cut->job, cut->version);
     }
 }
 
@@ -604,6 +297,7 @@ static enum status open_links(struct shell *shell, char *why, size_t why_size)
                        endpoint, status_text(status));
         return status == STATUS_IO ? STATUS_UNAVAILABLE : status;
     }
+    shell->workers_opened = true;
     return STATUS_OK;
 }
 
@@ -622,8 +316,8 @@ static enum status open_parts(struct shell *shell)
                            READER_QUEUE_MAX, &shell->reader);
     }
     if (status == STATUS_OK) {
-        status = keeper_open(shell->store, shell->writer, &events,
-                             &shell->keeper);
+        status =
+            keeper_open(shell->store, shell->writer, &events, &shell->keeper);
     }
     if (status == STATUS_OK) {
         status = cuts_open(&shell->cuts);
@@ -693,8 +387,9 @@ struct unfinished {
     uint64_t paused[RESUMED_MAX];
 };
 
-static void
-keep_newest(uint64_t jobs[RESUMED_MAX], uint32_t *count, uint64_t job)
+static void keep_newest(uint64_t jobs[RESUMED_MAX],
+                        uint32_t *count,
+                        uint64_t job)
 {
     if (*count == RESUMED_MAX) {
         memmove(jobs, jobs + 1, (RESUMED_MAX - 1) * sizeof(jobs[0]));
@@ -703,8 +398,10 @@ keep_newest(uint64_t jobs[RESUMED_MAX], uint32_t *count, uint64_t job)
     jobs[(*count)++] = job;
 }
 
-static bool
-take_unfinished(void *owner, uint64_t key, const void *bytes, size_t size)
+static bool take_unfinished(void *owner,
+                            uint64_t key,
+                            const void *bytes,
+                            size_t size)
 {
     struct unfinished *found = owner;
     struct record_head head;
@@ -728,7 +425,7 @@ static void bring_back(struct shell *shell, uint64_t job, bool resume)
     enum status status = STATUS_NO_MEMORY;
 
     if (record != NULL) {
-        status = read_record(shell, job, record);
+        status = shell_read_record(shell, job, record);
     }
     if (status == STATUS_OK) {
         event.record.record = record;
@@ -762,13 +459,11 @@ static enum status resume_jobs(struct shell *shell)
 
 static enum status open_all(struct shell *shell, char *why, size_t why_size)
 {
-    const struct server_options server = {.loop = shell->loop,
-                                          .context = NULL,
-                                          .address = shell->options.listen,
-                                          .insecure = shell->options.insecure,
-                                          .on_request = on_request,
-                                          .owner = shell};
-    struct server_options with_context = server;
+    struct server_options server = {.loop = shell->loop,
+                                    .address = shell->options.listen,
+                                    .insecure = shell->options.insecure,
+                                    .on_request = on_request,
+                                    .owner = shell};
     enum status status =
         store_open(shell->options.store, why, why_size, &shell->store);
 
@@ -796,8 +491,9 @@ static enum status open_all(struct shell *shell, char *why, size_t why_size)
         return status;
     }
     /* Last: whoever finds the socket finds a coordinator behind it. */
-    with_context.context = shell->context;
-    status = server_open(&with_context, why, why_size, &shell->server);
+    server.context = shell->context;
+    status = server_open(&server, why, why_size, &shell->server);
+    shell->server_opened = status == STATUS_OK;
     return status == STATUS_CONFLICT ? STATUS_UNAVAILABLE : status;
 }
 
@@ -853,7 +549,7 @@ static void close_pool(struct jobs *jobs)
 static void close_core(struct shell *shell)
 {
     for (uint32_t s = 0; s < JOBS_MAX; s++) {
-        free_held(&shell->slots[s]);
+        shell_free_held(&shell->slots[s]);
     }
     for (uint32_t w = 0; w < REQUESTS_MAX; w++) {
         requests_forget(&shell->waiting[w]);
@@ -862,8 +558,28 @@ static void close_core(struct shell *shell)
     mem_free(shell->core);
 }
 
+static void unlink_socket(const char *address, const char *scheme)
+{
+    size_t size = strlen(scheme);
+
+    if (strncmp(address, scheme, size) == 0) {
+        (void)unlink(address + size);
+    }
+}
+
 /* The sockets go before the store's lock does: after that, files of the same
  * names may be the next coordinator's. */
+static void remove_sockets(struct shell *shell)
+{
+    if (shell->server_opened) {
+        unlink_socket(shell->options.listen, "unix:");
+    }
+    if (shell->workers_opened) {
+        unlink_socket(shell->options.workers, "ipc://");
+        unlink_socket(shell->options.chunks, "ipc://");
+    }
+}
+
 void shell_close(struct shell *shell)
 {
     if (shell == NULL) {
@@ -894,6 +610,7 @@ void shell_close(struct shell *shell)
     cuts_close(shell->cuts);
     close_core(shell);
     link_context_close(shell->context);
+    remove_sockets(shell);
     store_close(shell->store);
     mem_free(shell);
 }

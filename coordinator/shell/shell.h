@@ -14,13 +14,13 @@
 #include <stdint.h>
 
 struct shell_options {
-    char store[PATH_BYTES_MAX];    /* directory */
-    char listen[PATH_BYTES_MAX];   /* gRPC address */
-    char workers[PATH_BYTES_MAX];  /* endpoint of the control link */
-    char chunks[PATH_BYTES_MAX];   /* endpoint of the chunk link */
-    char logs[PATH_BYTES_MAX];     /* directory of the daemons' logs */
-    bool transient; /* end when no client needs it any more */
-    bool resume;    /* go on with the jobs that the store says run */
+    char store[PATH_BYTES_MAX];   /* directory */
+    char listen[PATH_BYTES_MAX];  /* gRPC address */
+    char workers[PATH_BYTES_MAX]; /* endpoint of the control link */
+    char chunks[PATH_BYTES_MAX];  /* endpoint of the chunk link */
+    char logs[PATH_BYTES_MAX];    /* directory of the daemons' logs */
+    bool transient;               /* end when no client needs it any more */
+    bool resume; /* go on with the jobs that the store says run */
     bool insecure;
     uint32_t heartbeat_ms;
     uint32_t timeout_ms; /* a worker silent for so long is lost */

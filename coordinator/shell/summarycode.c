@@ -36,8 +36,7 @@ enum status summarycode_chunks(const struct version *version,
             const struct tensor_record *tensor = &version->shards[s].tensors[t];
 
             if (tensor->chunks_count > 0) {
-                memcpy(&hashes[at],
-                       tensor->chunks,
+                memcpy(&hashes[at], tensor->chunks,
                        tensor->chunks_count * sizeof(*hashes));
             }
             at += tensor->chunks_count;
@@ -110,8 +109,9 @@ size_t summarycode_encode(const struct summary *summary, void *out)
     return w.at;
 }
 
-enum status
-summarycode_decode(const void *bytes, size_t size, struct summary *out)
+enum status summarycode_decode(const void *bytes,
+                               size_t size,
+                               struct summary *out)
 {
     struct summary s = {.number = 0};
     struct reader r;

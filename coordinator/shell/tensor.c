@@ -40,8 +40,8 @@ static enum status load(struct tensor_reader *reader, const struct hash *chunk)
         return STATUS_OK;
     }
     reader->chunk = NULL;
-    status = store_get_chunk(reader->store, chunk, reader->bytes,
-                             &reader->size);
+    status =
+        store_get_chunk(reader->store, chunk, reader->bytes, &reader->size);
     if (status == STATUS_OK) {
         reader->chunk = chunk;
     }
@@ -49,9 +49,11 @@ static enum status load(struct tensor_reader *reader, const struct hash *chunk)
 }
 
 /* Bytes offset .. offset + size of a tensor, over chunk boundaries. */
-static enum status
-read_bytes_at(struct tensor_reader *reader, const struct tensor_record *tensor,
-              uint64_t offset, size_t size, unsigned char *out)
+static enum status read_bytes_at(struct tensor_reader *reader,
+                                 const struct tensor_record *tensor,
+                                 uint64_t offset,
+                                 size_t size,
+                                 unsigned char *out)
 {
     while (size > 0) {
         uint64_t index = offset / CHUNK_BYTES_MAX;
@@ -80,8 +82,9 @@ read_bytes_at(struct tensor_reader *reader, const struct tensor_record *tensor,
     return STATUS_OK;
 }
 
-static const struct shard_record *
-find_shard(const struct version *version, uint32_t layer, uint32_t shard)
+static const struct shard_record *find_shard(const struct version *version,
+                                             uint32_t layer,
+                                             uint32_t shard)
 {
     for (uint32_t s = 0; s < version->shards_count; s++) {
         if (version->shards[s].layer == layer &&
@@ -123,9 +126,8 @@ enum status tensor_weights(struct tensor_reader *reader,
     uint32_t shard = arch_shard_of(units, unit);
     uint64_t inputs = arch_layer_inputs(version->arch, layer);
     uint64_t row = unit - arch_first_of_shard(units, shard);
-    const struct tensor_record *tensor =
-        find_tensor(version, layer, shard, "weight",
-                    units->shard_units[shard] * inputs);
+    const struct tensor_record *tensor = find_tensor(
+        version, layer, shard, "weight", units->shard_units[shard] * inputs);
 
     if (tensor == NULL) {
         return STATUS_CORRUPT;
@@ -143,8 +145,8 @@ enum status tensor_bias(struct tensor_reader *reader,
     const struct arch_layer *units = &version->arch->layers[layer];
     uint32_t shard = arch_shard_of(units, unit);
     uint64_t row = unit - arch_first_of_shard(units, shard);
-    const struct tensor_record *tensor = find_tensor(
-        version, layer, shard, "bias", units->shard_units[shard]);
+    const struct tensor_record *tensor =
+        find_tensor(version, layer, shard, "bias", units->shard_units[shard]);
 
     if (tensor == NULL) {
         return STATUS_CORRUPT;

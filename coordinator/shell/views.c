@@ -38,8 +38,8 @@ static void fill_widths(const uint32_t *widths,
 }
 
 /* Before the data are known, what the job file says. */
-static uint32_t
-planned_widths(const struct job_spec *spec, uint32_t widths[LAYERS_MAX])
+static uint32_t planned_widths(const struct job_spec *spec,
+                               uint32_t widths[LAYERS_MAX])
 {
     uint32_t count = spec->model.hidden_count;
 

@@ -101,7 +101,9 @@ struct catch_up {
     bool found;
 };
 
-static bool take_event(void *owner, uint64_t key, const void *bytes,
+static bool take_event(void *owner,
+                       uint64_t key,
+                       const void *bytes,
                        size_t size)
 {
     struct catch_up *catch_up = owner;

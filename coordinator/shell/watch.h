@@ -19,9 +19,9 @@ void watch_close(struct watch *watch); /* accepts NULL; no watcher is left */
 
 struct watch_start {
     uint64_t job;
-    uint64_t from;      /* first sequence number wanted; 0: from now on */
-    uint64_t last;      /* sequence number of the last logged event */
-    bool until_end;     /* the stream ends when the job has ended */
+    uint64_t from;  /* first sequence number wanted; 0: from now on */
+    uint64_t last;  /* sequence number of the last logged event */
+    bool until_end; /* the stream ends when the job has ended */
     const struct event_record *present; /* the job's state, as an event */
 };
 /* Takes the call. */

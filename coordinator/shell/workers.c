@@ -43,8 +43,9 @@ struct workers {
     struct peer peers[PEERS_MAX];
 };
 
-static struct peer *
-find_routing(struct workers *workers, const void *routing, size_t size)
+static struct peer *find_routing(struct workers *workers,
+                                 const void *routing,
+                                 size_t size)
 {
     for (uint32_t p = 0; p < PEERS_MAX; p++) {
         struct peer *peer = &workers->peers[p];
@@ -69,8 +70,9 @@ static struct peer *find_number(struct workers *workers, uint32_t number)
 
 /* A full table gives up the peer that has been silent for longest; if it was
  * alive after all, the next message to it fails and the core is told. */
-static struct peer *
-add_peer(struct workers *workers, const void *routing, size_t size)
+static struct peer *add_peer(struct workers *workers,
+                             const void *routing,
+                             size_t size)
 {
     struct peer *peer = &workers->peers[0];
 
@@ -167,8 +169,8 @@ enum status workers_open(const struct workers_options *options,
         goto fail;
     }
     arena_init(&workers->arena, workers->memory, ARENA_BYTES);
-    status = link_bind(options->context, &link, options->endpoint,
-                       &workers->link);
+    status =
+        link_bind(options->context, &link, options->endpoint, &workers->link);
     if (status != STATUS_OK) {
         goto fail;
     }

@@ -1,0 +1,208 @@
+/* perform.c - what the core wants done, done. */
+#include "coordinator/shell/inside.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static void send(struct shell *shell, const struct action *action)
+{
+    struct coord_event lost = {.type = COORD_PEER_LOST};
+    enum status status =
+        workers_send(shell->workers, action->send.peer, &action->send.message);
+
+    /* A worker that misses one message is of no use any more. */
+    if (status != STATUS_OK) {
+        lost.peer_lost.peer = action->send.peer;
+        shell_queue(shell, &lost);
+    }
+}
+
+static void not_stored(struct shell *shell, uint64_t token, enum status status)
+{
+    struct coord_event event = {.type = COORD_STORED};
+
+    if (token != 0) {
+        event.stored.token = token;
+        event.stored.status = status;
+        shell_queue(shell, &event);
+    }
+}
+
+static bool is_session(const struct job *job)
+{
+    return job->record.job >> SESSION_JOB_SHIFT != 0;
+}
+
+static void store_job(struct shell *shell, const struct action *action)
+{
+    const struct job *job = &shell->core->jobs[action->slot];
+    struct waiting *launching = shell->launching;
+    struct launch_record launch;
+
+    if (launching == NULL || launching->source == NULL) {
+        keeper_put_job(shell->keeper, action->token, &job->record);
+        return;
+    }
+    launch.source = launching->source;
+    launch.source_size = launching->source_size;
+    memcpy(launch.request_id, launching->request_id, sizeof(launch.request_id));
+    launching->source = NULL;
+    keeper_launch(shell->keeper, action->token, &job->record, &launch);
+}
+
+static void commit(struct shell *shell, const struct action *action)
+{
+    const struct job *job = &shell->core->jobs[action->slot];
+    const struct cut *cut = job_cut(job, action->commit.cut);
+    struct job_record *record = mem_new(sizeof(*record));
+    uint64_t wall_ms = clock_wall_ms();
+    struct manifest manifest = {.bytes = NULL};
+    struct shard_record *records = NULL;
+    uint32_t count = 0;
+    enum status status = STATUS_NO_MEMORY;
+
+    records = cuts_find(shell->cuts, job->record.job, cut->version, &count);
+    if (record != NULL) {
+        status = count == job_shards_total(job) ? STATUS_OK : STATUS_CORRUPT;
+    }
+    if (status == STATUS_OK) {
+        status = manifest_of_cut(job, cut, records, count, wall_ms, &manifest);
+    }
+    if (status != STATUS_OK) {
+        log_line(LOG_ERROR, "shell", "commit_failed",
+                 "job=j%" PRIu64 " version=v%" PRIu64 " why=\"%s\"",
+                 job->record.job, cut->version, status_text(status));
+        not_stored(shell, action->token, status);
+    } else {
+        *record = job->record;
+        record->state = job_visible_state(job);
+        record->head = cut->version;
+        record->last_version = cut->version;
+        keeper_commit(shell->keeper, action->token, record, &manifest, wall_ms);
+    }
+    cuts_drop(shell->cuts, job->record.job, cut->version);
+    mem_free(record);
+}
+
+static void restore(struct shell *shell, const struct action *action)
+{
+    const struct job *job = &shell->core->jobs[action->slot];
+    struct job_record *record = mem_new(sizeof(*record));
+    const struct manifest_restore order = {.number = action->restore.number,
+                                           .head = action->restore.head,
+                                           .line = action->restore.line,
+                                           .wall_ms = clock_wall_ms()};
+
+    if (record == NULL) {
+        not_stored(shell, action->token, STATUS_NO_MEMORY);
+        return;
+    }
+    *record = job->record;
+    record->state = job_visible_state(job);
+    keeper_restore(shell->keeper, action->token, record, action->restore.from,
+                   &order);
+    mem_free(record);
+}
+
+/* Where nobody else is to blame for what has happened. */
+static void log_event(const struct job *job, const struct action *action)
+{
+    bool fault = strcmp(action->event.kind, "fault") == 0;
+
+    log_line(fault ? LOG_WARN : LOG_INFO, "job", action->event.kind,
+             "job=j%" PRIu64 " step=%" PRIu64 " text=\"%s\"", job->record.job,
+             job->record.step, action->event.text);
+}
+
+static void happen(struct shell *shell, const struct action *action)
+{
+    const struct job *job = &shell->core->jobs[action->slot];
+    struct event_record event = {.wall_ms = clock_wall_ms(),
+                                 .version = action->event.version};
+    bool progress = strcmp(action->event.kind, "progress") == 0;
+
+    if (is_session(job)) {
+        return;
+    }
+    if (!progress) {
+        log_event(job, action);
+    }
+    eventcode_fill(&job->record, &event);
+    event.state = job_visible_state(job);
+    memcpy(event.kind, action->event.kind, sizeof(event.kind));
+    memcpy(event.text, action->event.text, sizeof(event.text));
+    keeper_event(shell->keeper, job->record.job, &event, !progress);
+}
+
+static void load(struct shell *shell, const struct action *action)
+{
+    const struct load_order order = {.store = shell->store,
+                                     .token = action->token,
+                                     .slot = action->slot,
+                                     .job = action->load.job,
+                                     .version = action->load.version};
+    struct coord_event event = {.type = COORD_LOADED};
+    enum status status =
+        loader_start(shell->reader, &order, shell_on_loaded, shell);
+
+    if (status != STATUS_OK) {
+        event.loaded.token = action->token;
+        event.loaded.status = status;
+        shell_queue(shell, &event);
+    }
+}
+
+void shell_perform(struct shell *shell, const struct action *action)
+{
+    const struct job *job = &shell->core->jobs[action->slot];
+
+    switch (action->type) {
+    case ACTION_SEND:
+        send(shell, action);
+        break;
+    case ACTION_FORGET_PEER:
+        workers_forget(shell->workers, action->forget_peer.peer);
+        break;
+    case ACTION_STORE_JOB:
+        store_job(shell, action);
+        break;
+    case ACTION_STORE_JOURNAL:
+        keeper_journal(shell->keeper, action->token, &job->record,
+                       action->journal.grant, action->journal.decisions,
+                       action->journal.decisions_count);
+        break;
+    case ACTION_STORE_STAT:
+        keeper_stat(shell->keeper, job->record.job, &action->stat);
+        break;
+    case ACTION_COMMIT:
+        commit(shell, action);
+        break;
+    case ACTION_STORE_RESTORE:
+        restore(shell, action);
+        break;
+    case ACTION_LOAD:
+        load(shell, action);
+        break;
+    case ACTION_EVENT:
+        happen(shell, action);
+        break;
+    case ACTION_REPLY:
+        requests_reply(shell, action);
+        break;
+    case ACTION_EVALUATION:
+        requests_evaluation(shell, action);
+        break;
+    case ACTION_FORGET:
+        shell_free_held(&shell->slots[action->slot]);
+        break;
+    case ACTION_QUIT:
+        log_line(LOG_INFO, "shell", "quit", "life=%" PRIu64, shell->life);
+        loop_stop(shell->loop);
+        break;
+    }
+}

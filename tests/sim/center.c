@@ -1,0 +1,681 @@
+#include "tests/sim/center.h"
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "coordinator/core/state.h"
+#include "tests/sim/disk.h"
+#include "tests/sim/host.h"
+#include "tests/sim/invariants.h"
+#include "tests/sim/person.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    MESSAGE_ARENA_BYTES = 1 << 20,
+    HEARTBEAT_MS = 20,
+    TIMEOUT_MS = 150,
+    FIRST_START_US = 1000
+};
+
+static const uint64_t WALL_MS = 1700000000000;
+
+static void step(struct world *w, struct coord_event *event);
+
+/* --- Peers --- */
+
+static struct center_peer *
+find_peer(struct center *c, uint32_t host, uint64_t birth)
+{
+    struct center_peer *free = NULL;
+
+    for (uint32_t p = 0; p < CENTER_PEERS_MAX; p++) {
+        struct center_peer *peer = &c->peers[p];
+
+        if (peer->number != 0 && peer->host == host && peer->birth == birth) {
+            return peer;
+        }
+        if (peer->number == 0 && free == NULL) {
+            free = peer;
+        }
+    }
+    CHECK(free != NULL);
+    *free = (struct center_peer){++c->last_peer, host, birth};
+    return free;
+}
+
+static struct center_peer *peer_number(struct center *c, uint32_t number)
+{
+    for (uint32_t p = 0; number != 0 && p < CENTER_PEERS_MAX; p++) {
+        if (c->peers[p].number == number) {
+            return &c->peers[p];
+        }
+    }
+    return NULL;
+}
+
+static void on_peer_lost(struct world *w, struct event *event)
+{
+    struct coord_event lost = {.type = COORD_PEER_LOST};
+
+    lost.peer_lost.peer = (uint32_t)event->a;
+    step(w, &lost);
+}
+
+static void post_lost(struct world *w, uint32_t number, uint64_t after_us)
+{
+    struct event event = {.at_us = w->now_us + after_us,
+                          .fn = on_peer_lost,
+                          .process = COORDINATOR,
+                          .a = number};
+
+    (void)world_post(w, event);
+}
+
+void center_peer_ended(struct world *w, uint32_t host)
+{
+    struct center *c = w->center;
+
+    if (c->core == NULL || !world_chance(w, 2)) {
+        return; /* its silence will tell, or a message to it */
+    }
+    for (uint32_t p = 0; p < CENTER_PEERS_MAX; p++) {
+        if (c->peers[p].number != 0 && c->peers[p].host == host) {
+            post_lost(w, c->peers[p].number, world_between(w, 10, 20000));
+        }
+    }
+}
+
+static void send(struct world *w, uint32_t number, const struct wire *message)
+{
+    const struct center_peer *peer = peer_number(w->center, number);
+
+    invariants_send(w, number, peer, message);
+    if (peer == NULL) {
+        return; /* forgotten: harmless */
+    }
+    if (!process_alive(w, 1 + peer->host) ||
+        w->processes[1 + peer->host].birth != peer->birth) {
+        post_lost(w, number, 0);
+        return;
+    }
+    network_to_host(w, peer->host, message);
+}
+
+/* --- Cuts --- */
+
+static void keep_cut(struct world *w, const struct wire_shard_cut *cut)
+{
+    struct center *c = w->center;
+    const struct shard_record *r = cut->record;
+    struct center_cut *place = NULL;
+
+    for (uint32_t i = 0; i < CENTER_CUTS_MAX; i++) {
+        struct center_cut *at = &c->cuts[i];
+
+        if (at->term > cut->term) {
+            return; /* one of a newer term is there */
+        }
+        if (at->term < cut->term) {
+            *at = (struct center_cut){.term = 0};
+        }
+        if (at->term == cut->term && at->version == cut->version) {
+            place = at;
+        }
+    }
+    for (uint32_t i = 0; i < CENTER_CUTS_MAX && place == NULL; i++) {
+        place = c->cuts[i].term == 0 ? &c->cuts[i] : NULL;
+    }
+    CHECK(place != NULL);
+    place->term = cut->term;
+    place->version = cut->version;
+    memcpy(&place->names[r->layer][r->shard], r->tensors[0].chunks[0].b,
+           sizeof(uint64_t));
+    place->evaluations[r->layer][r->shard] = r->evaluations_count;
+}
+
+static const struct center_cut *find_cut(const struct center *c,
+                                         uint64_t version)
+{
+    for (uint32_t i = 0; i < CENTER_CUTS_MAX; i++) {
+        if (c->cuts[i].term != 0 && c->cuts[i].version == version) {
+            return &c->cuts[i];
+        }
+    }
+    return NULL;
+}
+
+static void fill_shards(struct world *w,
+                        const struct cut *cut,
+                        struct version *v)
+{
+    const struct center_cut *kept = find_cut(w->center, cut->version);
+    uint32_t at = 0;
+
+    if (kept == NULL) {
+        world_fail(w, "v%llu is committed without a cut",
+                   (unsigned long long)cut->version);
+        return;
+    }
+    for (uint32_t l = 0; l < cut->arch.layers_count; l++) {
+        for (uint32_t s = 0; s < cut->arch.layers[l].shards_count; s++) {
+            struct shard_record *r = &v->shards[at++];
+
+            if (kept->names[l][s] == 0) {
+                world_fail(w, "v%llu is committed without all its shards",
+                           (unsigned long long)cut->version);
+            }
+            r->layer = l;
+            r->shard = s;
+            r->tensors_count = 1;
+            r->evaluations_count = kept->evaluations[l][s];
+            r->tensors[0] = (struct tensor_record){.name = "state",
+                                                   .rows = 1,
+                                                   .columns = 1,
+                                                   .element_bytes = 8,
+                                                   .chunks_count = 1};
+            r->tensors[0].chunks = world_memory(sizeof(struct hash));
+            memcpy(r->tensors[0].chunks[0].b, &kept->names[l][s],
+                   sizeof(uint64_t));
+        }
+    }
+}
+
+static struct version *make_version(struct world *w,
+                                    const struct job *job,
+                                    const struct cut *cut)
+{
+    struct job_spec spec = cut->spec;
+    struct arch arch = cut->arch;
+    struct grant begun = cut->begun;
+    struct grant pending = cut->pending;
+    unsigned char *policy = world_memory(POLICY_STATE_BYTES_MAX);
+    struct shard_record *shards =
+        world_memory(job_shards_total(job) * sizeof(*shards));
+    struct version lent = {.job = job->record.job,
+                           .number = cut->version,
+                           .line = cut->arch.line,
+                           .interval = cut->interval,
+                           .step = cut->step,
+                           .task = cut->task,
+                           .position = cut->position,
+                           .cause = cut->cause,
+                           .spec = &spec,
+                           .arch = &arch,
+                           .begun = &begun,
+                           .pending = cut->has_pending ? &pending : NULL,
+                           .policy = policy,
+                           .shards_count = job_shards_total(job),
+                           .shards = shards};
+    struct version *v = NULL;
+    struct writer writer;
+
+    begun.resumed = true;
+    writer_init(&writer, policy, POLICY_STATE_BYTES_MAX);
+    state_encode(&cut->state, &writer);
+    CHECK(!writer.failed);
+    lent.policy_bytes = (uint32_t)writer.at;
+    fill_shards(w, cut, &lent);
+    if (!w->failed) {
+        v = version_copy(&lent);
+    }
+    for (uint32_t i = 0; i < lent.shards_count; i++) {
+        mem_free(shards[i].tensors[0].chunks);
+    }
+    mem_free(shards);
+    mem_free(policy);
+    return v;
+}
+
+static void commit(struct world *w, const struct action *action)
+{
+    const struct job *job = &w->center->core->jobs[action->slot];
+    struct job_record record = job->record;
+    struct version *v =
+        make_version(w, job, job_cut(job, action->commit.cut));
+
+    if (v == NULL) {
+        return;
+    }
+    record.state = job_visible_state(job);
+    record.head = v->number;
+    record.last_version = v->number;
+    disk_put_version(w, action->token, v, &record);
+}
+
+/* --- Actions --- */
+
+static void journal(struct world *w, const struct action *action)
+{
+    const struct job *job = &w->center->core->jobs[action->slot];
+    const struct grant *g = action->journal.grant;
+    struct journal_entry entry = {.line = job->record.line,
+                                  .interval = g->interval,
+                                  .digest = invariants_digest(g),
+                                  .settings_count = g->settings_count};
+
+    memcpy(entry.settings, g->settings, sizeof(entry.settings));
+    disk_put_journal(w, action->token, &entry);
+}
+
+static void on_early(struct world *w, struct event *event)
+{
+    struct coord_event stored = {.type = COORD_STORED};
+
+    stored.stored.token = event->a;
+    if (event->b != 0) {
+        stored.stored.restored = disk_look(w)->versions[event->b];
+    }
+    step(w, &stored);
+    center_crash(w, 5000);
+}
+
+/* PLANT_EARLY_STORED: told at once that it is durable; then it all ends. */
+static void perhaps_early(struct world *w, const struct action *action)
+{
+    struct event event = {.at_us = w->now_us,
+                          .fn = on_early,
+                          .process = COORDINATOR,
+                          .a = action->token};
+
+    if (w->scenario->plant != PLANT_EARLY_STORED || action->token == 0 ||
+        !world_chance(w, 6)) {
+        return;
+    }
+    if (action->type == ACTION_STORE_RESTORE) {
+        event.b = action->restore.from;
+        if (event.b >= VERSIONS_MAX ||
+            disk_look(w)->versions[event.b] == NULL) {
+            return;
+        }
+    }
+    world_say(w, "plant: token %llu is told stored, and is not",
+              (unsigned long long)action->token);
+    (void)world_post(w, event);
+}
+
+static void say_event(struct world *w, const struct action *action)
+{
+    if (strcmp(action->event.kind, "progress") != 0) {
+        world_say(w, "%s v%llu: %s", action->event.kind,
+                  (unsigned long long)action->event.version,
+                  action->event.text);
+    }
+    invariants_event(w, action);
+}
+
+static void forget(struct world *w, uint32_t slot)
+{
+    mem_free(w->center->memory[slot]);
+    w->center->memory[slot] = NULL;
+}
+
+static void carry_out(struct world *w, const struct action *action)
+{
+    struct center *c = w->center;
+    const struct job *job = &c->core->jobs[action->slot];
+    struct center_peer *peer = NULL;
+
+    switch (action->type) {
+    case ACTION_SEND:
+        send(w, action->send.peer, &action->send.message);
+        break;
+    case ACTION_FORGET_PEER:
+        peer = peer_number(c, action->forget_peer.peer);
+        if (peer != NULL) {
+            peer->number = 0;
+        }
+        break;
+    case ACTION_STORE_JOB:
+        disk_put_record(w, action->token, &job->record);
+        break;
+    case ACTION_STORE_JOURNAL:
+        journal(w, action);
+        break;
+    case ACTION_STORE_STAT:
+        invariants_stat(w, &action->stat);
+        break;
+    case ACTION_COMMIT:
+        commit(w, action);
+        break;
+    case ACTION_STORE_RESTORE:
+        disk_put_restore(w, action->token, action->restore.from,
+                         action->restore.number, action->restore.line,
+                         &job->record);
+        break;
+    case ACTION_LOAD:
+        disk_load(w, action->token, action->slot, action->load.version);
+        break;
+    case ACTION_EVENT:
+        say_event(w, action);
+        break;
+    case ACTION_REPLY:
+        invariants_reply(w, action);
+        person_reply(w, action);
+        break;
+    case ACTION_EVALUATION:
+        break;
+    case ACTION_FORGET:
+        forget(w, action->slot);
+        break;
+    case ACTION_QUIT:
+        world_say(w, "the coordinator has shut down");
+        break;
+    }
+    perhaps_early(w, action);
+}
+
+static void on_timer(struct world *w, struct event *event)
+{
+    struct coord_event timeout = {.type = COORD_TIMEOUT};
+
+    if (w->center->timer_us == event->a) {
+        w->center->timer_us = 0;
+        step(w, &timeout);
+    }
+}
+
+static void set_timer(struct world *w)
+{
+    struct center *c = w->center;
+    uint64_t deadline = coord_deadline_ms(c->core);
+    struct event event = {
+        .at_us = deadline * 1000, .fn = on_timer, .process = COORDINATOR};
+
+    if (deadline == UINT64_MAX) {
+        return;
+    }
+    if (event.at_us < w->now_us) {
+        event.at_us = w->now_us;
+    }
+    if (c->timer_us != event.at_us) {
+        c->timer_us = event.at_us;
+        event.a = event.at_us;
+        (void)world_post(w, event);
+    }
+}
+
+static void step(struct world *w, struct coord_event *event)
+{
+    struct center *c = w->center;
+    bool quit = false;
+
+    CHECK(!c->stepping);
+    c->stepping = true;
+    event->now_ms = world_now_ms(w);
+    coord_step(c->core, event, c->actions);
+    for (uint32_t a = 0; a < c->actions->count && !w->failed; a++) {
+        quit = quit || c->actions->items[a].type == ACTION_QUIT;
+        carry_out(w, &c->actions->items[a]);
+    }
+    c->stepping = false;
+    if (quit) {
+        center_crash(w, world_between(w, 1000, 100000));
+        return;
+    }
+    set_timer(w);
+}
+
+/* --- What comes --- */
+
+static void *memory_for(struct world *w, uint64_t job)
+{
+    uint32_t slot = coord_find(w->center->core, job);
+
+    if (slot == JOBS_MAX) {
+        return NULL;
+    }
+    return world_memory(job_memory_bytes(&w->center->core->jobs[slot].record.spec,
+                                         &w->scenario->shape));
+}
+
+void center_take(struct world *w, const struct letter *letter)
+{
+    static unsigned char memory[MESSAGE_ARENA_BYTES];
+    struct center *c = w->center;
+    struct coord_event event = {.type = COORD_MESSAGE};
+    struct arena arena;
+    struct wire message;
+    void *lent = NULL;
+
+    arena_init(&arena, memory, sizeof(memory));
+    if (wire_decode(letter->bytes, letter->size, &arena, &message) !=
+        STATUS_OK) {
+        world_fail(w, "the coordinator cannot decode a message of w%u",
+                   letter->host);
+        return;
+    }
+    event.message.peer = find_peer(c, letter->host, letter->birth)->number;
+    event.message.message = &message;
+    if (message.kind == WIRE_SHARD_CUT) {
+        keep_cut(w, &message.shard_cut);
+    } else if (message.kind == WIRE_OPENED) {
+        lent = memory_for(w, message.opened.job);
+        event.message.memory = lent;
+    }
+    step(w, &event);
+    if (lent == NULL || c->core == NULL) {
+        mem_free(lent);
+        return;
+    }
+    for (uint32_t s = 0; s < JOBS_MAX; s++) {
+        if (c->core->jobs[s].memory == lent && c->memory[s] != lent) {
+            mem_free(c->memory[s]);
+            c->memory[s] = lent;
+            return;
+        }
+    }
+    mem_free(lent);
+}
+
+void center_stored(struct world *w,
+                   uint64_t token,
+                   enum status status,
+                   const struct version *restored)
+{
+    struct coord_event event = {.type = COORD_STORED};
+
+    if (w->center->core == NULL) {
+        return; /* it has shut down behind an earlier one of the group */
+    }
+    event.stored.token = token;
+    event.stored.status = status;
+    event.stored.restored = restored;
+    step(w, &event);
+}
+
+/* As coordinator/shell/loader.c reads the journal. */
+static uint64_t read_journal(const struct durable *d,
+                             const struct version *v,
+                             struct input_setting *inputs,
+                             uint32_t *inputs_count)
+{
+    uint64_t journaled = v->interval + 2;
+
+    for (uint32_t j = 0; j < d->journal_count; j++) {
+        const struct journal_entry *e = &d->journal[j];
+
+        if (e->line != v->line || e->interval <= v->interval + 1) {
+            continue;
+        }
+        if (e->interval >= journaled) {
+            journaled = e->interval + 1;
+        }
+        for (uint32_t s = 0; s < e->settings_count; s++) {
+            CHECK(*inputs_count < INPUTS_MAX);
+            inputs[(*inputs_count)++] =
+                (struct input_setting){e->interval, e->settings[s]};
+        }
+    }
+    return journaled;
+}
+
+void center_loaded(struct world *w,
+                   uint64_t token,
+                   uint32_t slot,
+                   enum status status,
+                   const struct version *version)
+{
+    struct center *c = w->center;
+    struct coord_event event = {.type = COORD_LOADED};
+    struct input_setting inputs[INPUTS_MAX];
+    void *before = c->memory[slot];
+
+    event.loaded.token = token;
+    event.loaded.status = status;
+    event.loaded.inputs = inputs;
+    if (status == STATUS_OK) {
+        event.loaded.version = version;
+        event.loaded.memory = world_memory(
+            job_memory_bytes(version->spec, &w->scenario->shape));
+        event.loaded.journaled = read_journal(
+            disk_look(w), version, inputs, &event.loaded.inputs_count);
+        c->memory[slot] = event.loaded.memory;
+    }
+    step(w, &event);
+    if (status == STATUS_OK) {
+        mem_free(before);
+    }
+}
+
+void center_request(struct world *w, const struct request *request)
+{
+    struct coord_event event = {.type = COORD_REQUEST};
+
+    event.request = *request;
+    step(w, &event);
+}
+
+struct put {
+    struct shard_state state;
+    uint32_t host;
+    uint64_t birth;
+    uint64_t id;
+};
+
+static void on_put(struct world *w, struct event *event)
+{
+    const struct put *put = event->payload;
+
+    disk_put_state(w, &put->state, put->host, put->birth, put->id);
+}
+
+void center_put(struct world *w,
+                const struct shard_state *state,
+                uint32_t host,
+                uint64_t id)
+{
+    struct put put = {.state = *state,
+                      .host = host,
+                      .birth = w->processes[1 + host].birth,
+                      .id = id};
+    struct event event = {.fn = on_put, .process = COORDINATOR};
+
+    if (!process_alive(w, COORDINATOR)) {
+        return;
+    }
+    event.at_us = w->now_us + 20 +
+                  world_draw(w, w->scenario->troubles.delay_us);
+    event.payload = world_copy(&put, sizeof(put));
+    (void)world_post(w, event);
+}
+
+const struct job *center_job(const struct world *w)
+{
+    uint32_t slot;
+
+    if (w->center->core == NULL) {
+        return NULL;
+    }
+    slot = coord_find(w->center->core, 1);
+    return slot == JOBS_MAX ? NULL : &w->center->core->jobs[slot];
+}
+
+/* --- Life --- */
+
+static void start(struct world *w)
+{
+    struct center *c = w->center;
+    const struct durable *d = disk_look(w);
+    struct coord_event begin = {.type = COORD_START};
+
+    memset(c, 0, sizeof(*c));
+    process_start(w, COORDINATOR);
+    c->core = world_memory(sizeof(*c->core));
+    c->actions = world_memory(sizeof(*c->actions));
+    coord_init(c->core);
+    begin.start.life = disk_begin_life(w);
+    begin.start.wall_ms = WALL_MS + world_now_ms(w);
+    begin.start.last_job = d->has_record ? 1 : 0;
+    begin.start.heartbeat_ms = HEARTBEAT_MS;
+    begin.start.timeout_ms = TIMEOUT_MS;
+    (void)snprintf(begin.start.chunk_endpoint,
+                   sizeof(begin.start.chunk_endpoint), "sim://chunks");
+    world_say(w, "the coordinator starts, life %llu",
+              (unsigned long long)begin.start.life);
+    step(w, &begin);
+    if (d->has_record && d->record.state < JOB_FINISHED) {
+        struct job_record *record =
+            world_copy(&d->record, sizeof(d->record));
+        struct coord_event event = {.type = COORD_RECORD};
+
+        event.record.record = record;
+        event.record.resume = record->state != JOB_PAUSED;
+        step(w, &event);
+        mem_free(record);
+    }
+    network_center_up(w);
+    person_center_up(w);
+}
+
+static void on_start(struct world *w, struct event *event)
+{
+    (void)event;
+    start(w);
+}
+
+static void start_later(struct world *w, uint64_t after_us)
+{
+    struct event event = {
+        .at_us = w->now_us + after_us, .fn = on_start, .process = EVERYBODY};
+
+    (void)world_post(w, event);
+}
+
+static void stop(struct world *w)
+{
+    struct center *c = w->center;
+
+    for (uint32_t s = 0; s < JOBS_MAX; s++) {
+        forget(w, s);
+    }
+    mem_free(c->core);
+    mem_free(c->actions);
+    c->core = NULL;
+    c->actions = NULL;
+}
+
+void center_crash(struct world *w, uint64_t back_us)
+{
+    if (!process_alive(w, COORDINATOR)) {
+        return;
+    }
+    world_say(w, "the coordinator dies");
+    disk_crash(w);
+    process_end(w, COORDINATOR);
+    stop(w);
+    start_later(w, back_us);
+}
+
+void center_open(struct world *w)
+{
+    w->center = world_memory(sizeof(*w->center));
+    start_later(w, FIRST_START_US);
+}
+
+void center_close(struct world *w)
+{
+    stop(w);
+    mem_free(w->center);
+}

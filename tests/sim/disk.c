@@ -1,0 +1,455 @@
+#include "tests/sim/disk.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "tests/sim/center.h"
+#include "tests/sim/host.h"
+#include "tests/sim/invariants.h"
+
+#include <string.h>
+
+enum { STATES_ROOM = 1 << 14 };
+
+enum item_kind {
+    ITEM_RECORD = 1,
+    ITEM_JOURNAL,
+    ITEM_VERSION,
+    ITEM_RESTORE,
+    ITEM_STATE
+};
+
+struct item {
+    struct item *next;
+    enum item_kind kind;
+    enum status status;
+    uint64_t token;
+    struct job_record *record;
+    struct journal_entry journal;
+    struct version *version;
+    uint64_t from;
+    uint64_t number;
+    uint32_t line;
+    struct shard_state state;
+    uint32_t host;
+    uint64_t host_birth;
+    uint64_t put;
+};
+
+struct disk {
+    struct durable durable;
+    struct item *waiting;
+    struct item **waiting_end;
+    struct item *writing;
+    uint64_t slow_until_us;
+    uint64_t failing_until_us;
+    uint32_t states_count;
+    struct shard_state states[STATES_ROOM]; /* by name, open addressing */
+};
+
+/* --- Versions --- */
+
+static struct arch *copy_arch(const struct arch *from,
+                              const struct job_spec *spec)
+{
+    size_t bytes = arch_memory_bytes(spec, spec->model.outputs);
+    struct arch *to = world_memory(sizeof(*to) + bytes);
+
+    arch_lay_out(to, spec, spec->model.outputs, to + 1);
+    arch_copy(to, from);
+    return to;
+}
+
+static struct shard_record *copy_shards(const struct shard_record *from,
+                                        uint32_t count)
+{
+    struct shard_record *to = world_copy(from, count * sizeof(*to));
+
+    for (uint32_t i = 0; i < count; i++) {
+        to[i].tensors[0].chunks =
+            world_copy(from[i].tensors[0].chunks, sizeof(struct hash));
+    }
+    return to;
+}
+
+struct version *version_copy(const struct version *from)
+{
+    struct version *to = world_copy(from, sizeof(*to));
+
+    to->spec = world_copy(from->spec, sizeof(*from->spec));
+    to->arch = copy_arch(from->arch, from->spec);
+    to->begun = world_copy(from->begun, sizeof(*from->begun));
+    if (from->pending != NULL) {
+        to->pending = world_copy(from->pending, sizeof(*from->pending));
+    }
+    to->policy = world_copy(from->policy, from->policy_bytes);
+    to->shards = copy_shards(from->shards, from->shards_count);
+    return to;
+}
+
+void version_drop(struct version *v)
+{
+    if (v == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < v->shards_count; i++) {
+        mem_free(v->shards[i].tensors[0].chunks);
+    }
+    mem_free(v->shards);
+    mem_free(v->policy);
+    mem_free(v->pending);
+    mem_free(v->begun);
+    mem_free(v->arch);
+    mem_free(v->spec);
+    mem_free(v);
+}
+
+/* --- Life --- */
+
+void disk_open(struct world *w)
+{
+    w->disk = world_memory(sizeof(*w->disk));
+    w->disk->waiting_end = &w->disk->waiting;
+}
+
+static void drop_item(struct item *item)
+{
+    version_drop(item->version);
+    mem_free(item->record);
+    mem_free(item);
+}
+
+static void drop_items(struct item *first)
+{
+    while (first != NULL) {
+        struct item *next = first->next;
+
+        drop_item(first);
+        first = next;
+    }
+}
+
+void disk_close(struct world *w)
+{
+    struct disk *d = w->disk;
+
+    drop_items(d->waiting);
+    drop_items(d->writing);
+    for (uint32_t v = 0; v < VERSIONS_MAX; v++) {
+        version_drop(d->durable.versions[v]);
+    }
+    mem_free(d);
+}
+
+const struct durable *disk_look(const struct world *w)
+{
+    return &w->disk->durable;
+}
+
+uint64_t disk_begin_life(struct world *w)
+{
+    return ++w->disk->durable.life;
+}
+
+void disk_trouble(struct world *w, uint64_t slow_us, uint64_t failing_us)
+{
+    w->disk->slow_until_us = w->now_us + slow_us;
+    w->disk->failing_until_us = w->now_us + failing_us;
+}
+
+static bool is_failing(const struct world *w)
+{
+    return w->now_us < w->disk->failing_until_us;
+}
+
+enum status disk_read(struct world *w)
+{
+    return is_failing(w) && world_chance(w, 4) ? STATUS_IO : STATUS_OK;
+}
+
+/* --- What is durable --- */
+
+static struct shard_state *state_place(struct disk *d, uint64_t name)
+{
+    uint64_t at = name % STATES_ROOM;
+
+    while (d->states[at].hash != 0 &&
+           shard_state_name(&d->states[at]) != name) {
+        at = (at + 1) % STATES_ROOM;
+    }
+    return &d->states[at];
+}
+
+const struct shard_state *disk_state(const struct world *w, uint64_t name)
+{
+    const struct shard_state *state = state_place(w->disk, name);
+
+    return state->hash != 0 ? state : NULL;
+}
+
+static void keep_state(struct disk *d, const struct shard_state *state)
+{
+    struct shard_state *place = state_place(d, shard_state_name(state));
+
+    if (place->hash == 0) {
+        CHECK(++d->states_count < STATES_ROOM / 2);
+        *place = *state;
+    }
+}
+
+static void keep_version(struct world *w, struct version *version)
+{
+    struct durable *d = &w->disk->durable;
+
+    CHECK(version->number < VERSIONS_MAX);
+    if (d->versions[version->number] != NULL) {
+        invariants_version_again(w, d->versions[version->number], version);
+        version_drop(version);
+        return;
+    }
+    d->versions[version->number] = version;
+}
+
+static struct version *make_restore(struct world *w, const struct item *item)
+{
+    const struct version *from = w->disk->durable.versions[item->from];
+    struct version *to = version_copy(from);
+
+    to->number = item->number;
+    to->line = item->line;
+    to->arch->line = item->line;
+    to->cause = CAUSE_RESTORE;
+    to->begun->line = item->line;
+    if (to->pending != NULL) {
+        to->pending->line = item->line;
+    }
+    return to;
+}
+
+static void apply_restore(struct world *w, struct item *item)
+{
+    struct durable *d = &w->disk->durable;
+
+    if (item->from >= VERSIONS_MAX || d->versions[item->from] == NULL) {
+        item->status = STATUS_NOT_FOUND;
+        return;
+    }
+    keep_version(w, make_restore(w, item));
+    record_after_restore(item->record, d->versions[item->from], item->number);
+    d->record = *item->record;
+}
+
+static void apply(struct world *w, struct item *item)
+{
+    struct durable *d = &w->disk->durable;
+
+    switch (item->kind) {
+    case ITEM_RECORD:
+        invariants_record(w, item->record);
+        d->record = *item->record;
+        d->has_record = true;
+        break;
+    case ITEM_JOURNAL:
+        CHECK(d->journal_count < JOURNAL_MAX);
+        invariants_journal(w, &item->journal);
+        d->journal[d->journal_count++] = item->journal;
+        break;
+    case ITEM_VERSION:
+        invariants_record(w, item->record);
+        keep_version(w, item->version);
+        item->version = NULL;
+        d->record = *item->record;
+        break;
+    case ITEM_RESTORE:
+        apply_restore(w, item);
+        break;
+    case ITEM_STATE:
+        keep_state(w->disk, &item->state);
+        break;
+    }
+}
+
+/* --- Writing --- */
+
+static void write_group(struct world *w);
+
+static void tell(struct world *w, const struct item *item)
+{
+    const struct version *restored =
+        item->kind == ITEM_RESTORE && item->status == STATUS_OK
+            ? w->disk->durable.versions[item->from]
+            : NULL;
+
+    if (item->kind == ITEM_STATE) {
+        host_stored(w, item->host, item->host_birth, item->put, item->status);
+    } else if (item->token != 0) {
+        center_stored(w, item->token, item->status, restored);
+    }
+}
+
+static void on_written(struct world *w, struct event *event)
+{
+    struct disk *d = w->disk;
+    struct item *group = d->writing;
+    enum status status = (enum status)event->a;
+
+    d->writing = NULL;
+    for (struct item *i = group; i != NULL; i = i->next) {
+        i->status = status;
+        if (status == STATUS_OK) {
+            apply(w, i);
+        }
+    }
+    while (group != NULL) {
+        struct item *item = group;
+
+        group = item->next;
+        tell(w, item);
+        drop_item(item);
+    }
+    write_group(w);
+}
+
+static void write_group(struct world *w)
+{
+    struct disk *d = w->disk;
+    struct event event = {.fn = on_written, .process = COORDINATOR};
+
+    if (d->writing != NULL || d->waiting == NULL) {
+        return;
+    }
+    d->writing = d->waiting;
+    d->waiting = NULL;
+    d->waiting_end = &d->waiting;
+    event.at_us = w->now_us + world_between(w, 100, 3000);
+    if (w->now_us < d->slow_until_us) {
+        event.at_us += world_between(w, 5000, 60000);
+    }
+    if (is_failing(w)) {
+        event.a = world_chance(w, 3)   ? STATUS_OK
+                  : world_chance(w, 2) ? STATUS_IO
+                                       : STATUS_FULL;
+    }
+    (void)world_post(w, event);
+}
+
+static struct item *
+item_new(struct world *w, enum item_kind kind, uint64_t token)
+{
+    struct item *item = world_memory(sizeof(*item));
+
+    item->kind = kind;
+    item->token = token;
+    *w->disk->waiting_end = item;
+    w->disk->waiting_end = &item->next;
+    return item;
+}
+
+void disk_put_record(struct world *w,
+                     uint64_t token,
+                     const struct job_record *record)
+{
+    struct item *item = item_new(w, ITEM_RECORD, token);
+
+    item->record = world_copy(record, sizeof(*record));
+    write_group(w);
+}
+
+void disk_put_journal(struct world *w,
+                      uint64_t token,
+                      const struct journal_entry *entry)
+{
+    item_new(w, ITEM_JOURNAL, token)->journal = *entry;
+    write_group(w);
+}
+
+void disk_put_version(struct world *w,
+                      uint64_t token,
+                      struct version *version,
+                      const struct job_record *record)
+{
+    struct item *item = item_new(w, ITEM_VERSION, token);
+
+    item->version = version;
+    item->record = world_copy(record, sizeof(*record));
+    write_group(w);
+}
+
+void disk_put_restore(struct world *w,
+                      uint64_t token,
+                      uint64_t from,
+                      uint64_t number,
+                      uint32_t line,
+                      const struct job_record *record)
+{
+    struct item *item = item_new(w, ITEM_RESTORE, token);
+
+    item->from = from;
+    item->number = number;
+    item->line = line;
+    item->record = world_copy(record, sizeof(*record));
+    write_group(w);
+}
+
+void disk_put_state(struct world *w,
+                    const struct shard_state *state,
+                    uint32_t host,
+                    uint64_t host_birth,
+                    uint64_t put)
+{
+    struct item *item = item_new(w, ITEM_STATE, 0);
+
+    item->state = *state;
+    item->host = host;
+    item->host_birth = host_birth;
+    item->put = put;
+    write_group(w);
+}
+
+void disk_crash(struct world *w)
+{
+    struct disk *d = w->disk;
+    uint32_t count = 0;
+
+    for (struct item *i = d->writing; i != NULL; i = i->next) {
+        count++;
+    }
+    count = world_draw(w, count + 1);
+    for (struct item *i = d->writing; i != NULL && count > 0; i = i->next) {
+        apply(w, i);
+        count--;
+    }
+    drop_items(d->writing);
+    drop_items(d->waiting);
+    d->writing = NULL;
+    d->waiting = NULL;
+    d->waiting_end = &d->waiting;
+}
+
+/* --- Reading --- */
+
+struct load {
+    uint32_t slot;
+    uint64_t version;
+};
+
+static void on_read(struct world *w, struct event *event)
+{
+    const struct load *load = event->payload;
+    const struct version *v = load->version < VERSIONS_MAX
+                                  ? w->disk->durable.versions[load->version]
+                                  : NULL;
+    enum status status = v == NULL ? STATUS_NOT_FOUND : disk_read(w);
+
+    center_loaded(w, event->a, load->slot, status,
+                  status == STATUS_OK ? v : NULL);
+}
+
+void disk_load(struct world *w, uint64_t token, uint32_t slot, uint64_t version)
+{
+    struct load load = {slot, version};
+    struct event event = {.fn = on_read, .process = COORDINATOR, .a = token};
+
+    event.at_us = w->now_us + world_between(w, 100, 4000);
+    event.payload = world_copy(&load, sizeof(load));
+    (void)world_post(w, event);
+}

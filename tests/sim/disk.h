@@ -1,0 +1,89 @@
+/* disk.h - the store behind the coordinator, on a disk with its own mind.
+ *
+ * What is written waits its turn, is written in groups, takes time and may
+ * fail as a whole. Only what is durable can be read. When the coordinator
+ * dies, what was acknowledged stays, of the group under way a prefix, and
+ * nothing of what waited. What is durable stays, to be looked at by the
+ * invariants and compared with another run. */
+#ifndef TESTS_SIM_DISK_H
+#define TESTS_SIM_DISK_H
+
+#include "coordinator/core/event.h"
+#include "proto/version.h"
+#include "tests/sim/shard.h"
+
+enum { VERSIONS_MAX = 512, JOURNAL_MAX = 4096 };
+
+struct journal_entry {
+    uint32_t line;
+    uint64_t interval;
+    uint64_t digest; /* of the grant's decisions */
+    uint32_t settings_count;
+    struct grant_setting settings[GRANT_SETTINGS_MAX];
+};
+
+struct durable {
+    uint64_t life;
+    bool has_record;
+    struct job_record record;
+    struct version *versions[VERSIONS_MAX]; /* by number; kept for good */
+    uint32_t journal_count;
+    struct journal_entry journal[JOURNAL_MAX];
+};
+
+void disk_open(struct world *w);
+void disk_close(struct world *w);
+const struct durable *disk_look(const struct world *w);
+
+/* A new life, durable before it is used. */
+uint64_t disk_begin_life(struct world *w);
+
+/* The coordinator's process has died. */
+void disk_crash(struct world *w);
+
+/* Slow, or failing, until then. */
+void disk_trouble(struct world *w, uint64_t slow_us, uint64_t failing_us);
+
+/* Each may be told by center_stored when it is durable (token not 0). Takes
+ * version. */
+void disk_put_record(struct world *w,
+                     uint64_t token,
+                     const struct job_record *record);
+void disk_put_journal(struct world *w,
+                      uint64_t token,
+                      const struct journal_entry *entry);
+void disk_put_version(struct world *w,
+                      uint64_t token,
+                      struct version *version,
+                      const struct job_record *record);
+void disk_put_restore(struct world *w,
+                      uint64_t token,
+                      uint64_t from,
+                      uint64_t number,
+                      uint32_t line,
+                      const struct job_record *record);
+
+/* A shard's cut. host_stored is told. */
+void disk_put_state(struct world *w,
+                    const struct shard_state *state,
+                    uint32_t host,
+                    uint64_t host_birth,
+                    uint64_t put);
+
+/* NULL: there is no such state. */
+const struct shard_state *disk_state(const struct world *w, uint64_t name);
+
+/* Answered by center_loaded: what is durable when the answer is made. */
+void disk_load(struct world *w,
+               uint64_t token,
+               uint32_t slot,
+               uint64_t version);
+
+/* Would a read fail now? */
+enum status disk_read(struct world *w);
+
+/* A version's own copy of everything. */
+struct version *version_copy(const struct version *from);
+void version_drop(struct version *version);
+
+#endif /* TESTS_SIM_DISK_H */

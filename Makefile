@@ -92,13 +92,13 @@ endef
 $(foreach b,$(BINS),$(eval $(call bin_rules,$(b))))
 
 # tests/unit/FOLDER/test_NOUN.c is linked with FOLDER and what that may use,
-# and with the folder's files that are no tests;
-# tests/sim and tests/integration with everything.
+# and with the folder's files that are no tests; tests/integration with
+# everything; tests/sim with the two cores (tests/tests.mk).
 UNIT := $(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c)
-WHOLE := $(wildcard tests/sim/test_*.c tests/integration/test_*.c)
+WHOLE := $(wildcard tests/integration/test_*.c)
 UNIT_BINS := $(UNIT:%.c=$(B)/%)
 WHOLE_BINS := $(WHOLE:%.c=$(B)/%)
-TEST_BINS := $(UNIT_BINS) $(WHOLE_BINS)
+TEST_BINS := $(UNIT_BINS) $(WHOLE_BINS) $(B)/tests/sim/test_sim
 helpers = $(patsubst %.c,$(B)/obj/%.o,$(filter-out tests/unit/$(1)test_%, \
     $(wildcard tests/unit/$(1)*.c)))
 FUZZ_BINS := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))

@@ -18,6 +18,23 @@ unit-threads: $(addprefix $(B)/tests/unit/,base/test_jobs \
     storage/test_gate storage/test_threads storage/test_verify)
 	@tests/cmocka.sh $^
 
+# The two cores in one process: SEED=n replays a seed, STEPS=m events of it.
+SEED ?= 1
+STEPS ?= 5000000
+SOAK_FIRST ?= 100000
+SOAK_SEEDS ?= 20000
+SIM := $(patsubst %.c,$(B)/obj/%.o,$(filter-out %/test_sim.c %/sim.c, \
+    $(wildcard tests/sim/*.c)))
+$(B)/tests/sim/sim $(B)/tests/sim/test_sim: $(B)/tests/sim/%: \
+    $(B)/obj/tests/sim/%.o $(SIM) \
+    $(call archives,coordinator/core worker/core proto base)
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(LDFLAGS_ALL) -lcmocka $(LDLIBS)
+sim: $(B)/tests/sim/sim
+	@$< $(SEED) $(STEPS)
+soak: $(B)/tests/sim/sim
+	@$< --soak $(SOAK_FIRST) $(SOAK_SEEDS)
+
 tidy: bins
 	@tests/tidy/tidy.sh $(B)
 
@@ -38,5 +55,5 @@ contract: all
 
 check: unit tidy fuzz contract
 
-.PHONY: unit-build unit asan tsan unit-threads tidy fuzz fuzz-build \
+.PHONY: sim soak unit-build unit asan tsan unit-threads tidy fuzz fuzz-build \
     contract check

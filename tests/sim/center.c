@@ -345,7 +345,7 @@ static void carry_out(struct world *w, const struct action *action)
                          &job->record);
         break;
     case ACTION_LOAD:
-        disk_load(w, action->token, action->slot, action->load.version);
+        disk_load(w, action->token, action->load.version);
         break;
     case ACTION_EVENT:
         say_event(w, action);
@@ -430,6 +430,24 @@ static void *memory_for(struct world *w, uint64_t job)
                                          &w->scenario->shape));
 }
 
+/* What was lent with an event is now the core's, or was not wanted. */
+static void settle_lent(struct world *w, void *lent)
+{
+    struct center *c = w->center;
+
+    for (uint32_t s = 0; lent != NULL && c->core != NULL && s < JOBS_MAX;
+         s++) {
+        const struct job *job = &c->core->jobs[s];
+
+        if (job->phase != PHASE_FREE && job->memory == lent) {
+            mem_free(c->memory[s]);
+            c->memory[s] = lent;
+            return;
+        }
+    }
+    mem_free(lent);
+}
+
 void center_take(struct world *w, const struct letter *letter)
 {
     static unsigned char memory[MESSAGE_ARENA_BYTES];
@@ -455,18 +473,7 @@ void center_take(struct world *w, const struct letter *letter)
         event.message.memory = lent;
     }
     step(w, &event);
-    if (lent == NULL || c->core == NULL) {
-        mem_free(lent);
-        return;
-    }
-    for (uint32_t s = 0; s < JOBS_MAX; s++) {
-        if (c->core->jobs[s].memory == lent && c->memory[s] != lent) {
-            mem_free(c->memory[s]);
-            c->memory[s] = lent;
-            return;
-        }
-    }
-    mem_free(lent);
+    settle_lent(w, lent);
 }
 
 void center_stored(struct world *w,
@@ -513,30 +520,26 @@ static uint64_t read_journal(const struct durable *d,
 
 void center_loaded(struct world *w,
                    uint64_t token,
-                   uint32_t slot,
                    enum status status,
                    const struct version *version)
 {
-    struct center *c = w->center;
     struct coord_event event = {.type = COORD_LOADED};
     struct input_setting inputs[INPUTS_MAX];
-    void *before = c->memory[slot];
+    void *lent = NULL;
 
     event.loaded.token = token;
     event.loaded.status = status;
     event.loaded.inputs = inputs;
     if (status == STATUS_OK) {
-        event.loaded.version = version;
-        event.loaded.memory = world_memory(
+        lent = world_memory(
             job_memory_bytes(version->spec, &w->scenario->shape));
+        event.loaded.version = version;
+        event.loaded.memory = lent;
         event.loaded.journaled = read_journal(
             disk_look(w), version, inputs, &event.loaded.inputs_count);
-        c->memory[slot] = event.loaded.memory;
     }
     step(w, &event);
-    if (status == STATUS_OK) {
-        mem_free(before);
-    }
+    settle_lent(w, lent);
 }
 
 void center_request(struct world *w, const struct request *request)

@@ -51,7 +51,6 @@ void center_stored(struct world *w,
                    const struct version *restored);
 void center_loaded(struct world *w,
                    uint64_t token,
-                   uint32_t slot,
                    enum status status,
                    const struct version *version);
 void center_request(struct world *w, const struct request *request);

@@ -150,10 +150,14 @@ uint64_t disk_begin_life(struct world *w)
     return ++w->disk->durable.life;
 }
 
-void disk_trouble(struct world *w, uint64_t slow_us, uint64_t failing_us)
+void disk_slow(struct world *w, uint64_t for_us)
 {
-    w->disk->slow_until_us = w->now_us + slow_us;
-    w->disk->failing_until_us = w->now_us + failing_us;
+    w->disk->slow_until_us = w->now_us + for_us;
+}
+
+void disk_fail(struct world *w, uint64_t for_us)
+{
+    w->disk->failing_until_us = w->now_us + for_us;
 }
 
 static bool is_failing(const struct world *w)
@@ -427,29 +431,20 @@ void disk_crash(struct world *w)
 
 /* --- Reading --- */
 
-struct load {
-    uint32_t slot;
-    uint64_t version;
-};
-
 static void on_read(struct world *w, struct event *event)
 {
-    const struct load *load = event->payload;
-    const struct version *v = load->version < VERSIONS_MAX
-                                  ? w->disk->durable.versions[load->version]
-                                  : NULL;
+    const struct version *v =
+        event->b < VERSIONS_MAX ? w->disk->durable.versions[event->b] : NULL;
     enum status status = v == NULL ? STATUS_NOT_FOUND : disk_read(w);
 
-    center_loaded(w, event->a, load->slot, status,
-                  status == STATUS_OK ? v : NULL);
+    center_loaded(w, event->a, status, status == STATUS_OK ? v : NULL);
 }
 
-void disk_load(struct world *w, uint64_t token, uint32_t slot, uint64_t version)
+void disk_load(struct world *w, uint64_t token, uint64_t version)
 {
-    struct load load = {slot, version};
-    struct event event = {.fn = on_read, .process = COORDINATOR, .a = token};
+    struct event event = {
+        .fn = on_read, .process = COORDINATOR, .a = token, .b = version};
 
     event.at_us = w->now_us + world_between(w, 100, 4000);
-    event.payload = world_copy(&load, sizeof(load));
     (void)world_post(w, event);
 }

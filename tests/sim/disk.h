@@ -41,8 +41,9 @@ uint64_t disk_begin_life(struct world *w);
 /* The coordinator's process has died. */
 void disk_crash(struct world *w);
 
-/* Slow, or failing, until then. */
-void disk_trouble(struct world *w, uint64_t slow_us, uint64_t failing_us);
+/* For so long. */
+void disk_slow(struct world *w, uint64_t for_us);
+void disk_fail(struct world *w, uint64_t for_us);
 
 /* Each may be told by center_stored when it is durable (token not 0). Takes
  * version. */
@@ -76,7 +77,6 @@ const struct shard_state *disk_state(const struct world *w, uint64_t name);
 /* Answered by center_loaded: what is durable when the answer is made. */
 void disk_load(struct world *w,
                uint64_t token,
-               uint32_t slot,
                uint64_t version);
 
 /* Would a read fail now? */

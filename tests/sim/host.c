@@ -411,25 +411,19 @@ static void act_on_session(struct world *w,
 {
     struct session *s = h->sessions[action->slot];
 
-    switch (action->type) {
-    case AGENT_ACT_OPEN:
+    if (action->type == AGENT_ACT_OPEN) {
         CHECK(s == NULL);
         s = session_open(w, h->index, h->agent.worker, h->letter);
         h->sessions[action->slot] = s;
         later(w, h, on_opened, world_between(w, 50, 3000), s->id, 0);
-        break;
-    case AGENT_ACT_LOAD:
+    } else if (action->type == AGENT_ACT_LOAD) {
         later(w, h, on_made, world_between(w, 50, 1000), s->id, 0);
-        break;
-    case AGENT_ACT_GRANT:
+    } else if (action->type == AGENT_ACT_GRANT) {
         session_grant(w, s, h->message->grant.grant);
-        break;
-    case AGENT_ACT_CLOSE:
+    } else {
+        CHECK(action->type == AGENT_ACT_CLOSE);
         s->stopped = true;
         later(w, h, on_close, 0, s->id, 0);
-        break;
-    default:
-        CHECK(false);
     }
 }
 

@@ -5,9 +5,11 @@
 #include "base/rng.h"
 #include "tests/sim/center.h"
 #include "tests/sim/disk.h"
+#include "tests/sim/fate.h"
 #include "tests/sim/host.h"
 #include "tests/sim/invariants.h"
 #include "tests/sim/network.h"
+#include "tests/sim/person.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -274,10 +276,12 @@ struct world *world_open(const struct scenario *scenario)
     disk_open(w);
     network_open(w);
     invariants_open(w);
+    person_open(w);
     center_open(w);
     for (uint32_t h = 0; h < scenario->hosts_count; h++) {
         host_open(w, h);
     }
+    fate_open(w);
     return w;
 }
 
@@ -291,6 +295,7 @@ void world_close(struct world *w)
         host_close(w, h);
     }
     center_close(w);
+    person_close(w);
     invariants_close(w);
     network_close(w);
     disk_close(w);

@@ -49,6 +49,7 @@ struct network;
 struct center;
 struct host;
 struct watcher;
+struct person;
 
 struct world {
     const struct scenario *scenario;
@@ -72,6 +73,7 @@ struct world {
     struct center *center;
     struct host *hosts[SIM_HOSTS_MAX];
     struct watcher *watcher;
+    struct person *person;
 };
 
 /* The scenario is borrowed for the world's life. */

@@ -128,30 +128,140 @@ void fixture_put_job(struct fixture *f, const struct job_record *record)
     mem_free(bytes);
 }
 
-void fixture_put_version(struct fixture *f,
-                         struct sample *sample,
-                         uint64_t job,
-                         uint64_t number,
-                         const char *actor)
+static void
+init_record(struct fixture_model *m, uint32_t at, uint32_t layer, uint32_t shard)
+{
+    struct shard_record *record = &m->records[at];
+    uint32_t units = m->arch.layers[layer].shard_units[shard];
+
+    record->layer = layer;
+    record->shard = shard;
+    record->tensors_count = 2;
+    set_text(record->tensors[0].name, "weight");
+    record->tensors[0].rows = units;
+    record->tensors[0].columns = layer == 0 ? MODEL_INPUTS : MODEL_HIDDEN;
+    set_text(record->tensors[1].name, "bias");
+    record->tensors[1].rows = 1;
+    record->tensors[1].columns = units;
+    for (int t = 0; t < 2; t++) {
+        record->tensors[t].element_bytes = sizeof(float);
+        record->tensors[t].chunks_count = 1;
+        record->tensors[t].chunks = &m->chunks[at][t];
+    }
+}
+
+static void init_arch(struct fixture_model *m)
+{
+    struct arch *arch = &m->arch;
+
+    arch->inputs = MODEL_INPUTS;
+    arch->next_birth = 100;
+    arch->layers_count = 2;
+    arch->layers[0] = (struct arch_layer){.activation = ACTIVATION_RELU,
+                                          .shards_count = 2,
+                                          .shard_units = {3, 2},
+                                          .units_count = MODEL_HIDDEN,
+                                          .units_max = MODEL_HIDDEN,
+                                          .units = m->units};
+    arch->layers[1] = (struct arch_layer){.activation = ACTIVATION_LINEAR,
+                                          .shards_count = 1,
+                                          .shard_units = {2},
+                                          .units_count = MODEL_OUTPUTS,
+                                          .units_max = MODEL_OUTPUTS,
+                                          .units = m->units + MODEL_HIDDEN};
+    for (uint32_t u = 0; u < MODEL_HIDDEN + MODEL_OUTPUTS; u++) {
+        m->units[u] = (struct unit){.id = {0, MODEL_INPUTS + u},
+                                    .fan_in = MODEL_INPUTS};
+    }
+}
+
+void fixture_model_init(struct fixture_model *m)
+{
+    memset(m, 0, sizeof(*m));
+    sample_spec(&m->spec);
+    m->spec.model.shards = 2;
+    init_arch(m);
+    init_record(m, 0, 0, 0);
+    init_record(m, 1, 0, 1);
+    init_record(m, 2, 1, 0);
+    for (uint32_t u = 0; u < MODEL_HIDDEN; u++) {
+        for (uint32_t k = 0; k < MODEL_INPUTS; k++) {
+            m->hidden[u][k] = (float)(10 * u + k);
+        }
+        m->hidden_bias[u] = (float)(10 * u) + 0.5f;
+        for (uint32_t o = 0; o < MODEL_OUTPUTS; o++) {
+            m->output[o][u] = (float)(100 + 10 * o + u);
+            m->output_bias[o] = (float)(100 + 10 * o) + 0.5f;
+        }
+    }
+    m->version = (struct version){.cause = CAUSE_START,
+                                  .spec = &m->spec,
+                                  .arch = &m->arch,
+                                  .parameters = 37,
+                                  .bytes = 148,
+                                  .shards_count = 3,
+                                  .shards = m->records};
+}
+
+static void put_chunk(struct fixture *f, struct hash *hash, const void *bytes,
+                      size_t size)
+{
+    struct chunk chunk = {.bytes = bytes, .size = size};
+
+    hash_bytes(bytes, size, hash);
+    chunk.hash = *hash;
+    assert_int_equal(store_put_chunks(f->store, &chunk, 1), STATUS_OK);
+}
+
+static void put_chunks(struct fixture *f, struct fixture_model *m)
+{
+    put_chunk(f, &m->chunks[0][0], m->hidden[0], 3 * sizeof(m->hidden[0]));
+    put_chunk(f, &m->chunks[0][1], &m->hidden_bias[0], 3 * sizeof(float));
+    put_chunk(f, &m->chunks[1][0], m->hidden[3], 2 * sizeof(m->hidden[0]));
+    put_chunk(f, &m->chunks[1][1], &m->hidden_bias[3], 2 * sizeof(float));
+    put_chunk(f, &m->chunks[2][0], m->output, sizeof(m->output));
+    put_chunk(f, &m->chunks[2][1], m->output_bias, sizeof(m->output_bias));
+}
+
+void fixture_model_put(struct fixture *f,
+                       struct fixture_model *m,
+                       uint64_t job,
+                       uint64_t number,
+                       const char *actor)
 {
     struct manifest manifest = {.bytes = NULL};
     struct batch *batch = NULL;
 
-    sample->version.job = job;
-    sample->version.number = number;
-    assert_int_equal(manifest_encode(&sample->version, &manifest), STATUS_OK);
+    put_chunks(f, m);
+    m->version.job = job;
+    m->version.number = number;
+    assert_int_equal(manifest_encode(&m->version, &manifest), STATUS_OK);
     assert_int_equal(batch_open(&batch), STATUS_OK);
     assert_int_equal(batch_put_version(batch, job, number, manifest.bytes,
                                        manifest.size, manifest.summary,
                                        manifest.summary_size, manifest.chunks,
                                        manifest.chunks_count),
                      STATUS_OK);
-    assert_int_equal(batch_set_ref(batch, job, "head", number, 1000 + number,
-                                   actor),
-                     STATUS_OK);
     assert_int_equal(store_apply(f->store, batch), STATUS_OK);
     batch_close(batch);
     manifest_fini(&manifest);
+    fixture_move_ref(f, job, "head", number, actor);
+}
+
+void fixture_move_ref(struct fixture *f,
+                      uint64_t job,
+                      const char *name,
+                      uint64_t number,
+                      const char *actor)
+{
+    struct batch *batch = NULL;
+
+    assert_int_equal(batch_open(&batch), STATUS_OK);
+    assert_int_equal(
+        batch_set_ref(batch, job, name, number, 1000 + number, actor),
+        STATUS_OK);
+    assert_int_equal(store_apply(f->store, batch), STATUS_OK);
+    batch_close(batch);
 }
 
 void fixture_torture(const void *bytes, size_t size, fixture_decode_fn *decode)

@@ -37,13 +37,34 @@ void fixture_event(struct event_record *event);
 
 /* Puts a job record into the store. */
 void fixture_put_job(struct fixture *f, const struct job_record *record);
-/* Puts `sample` as a version with real chunks into the store and moves the
- * head there. Its parents are what sample->version says. */
-void fixture_put_version(struct fixture *f,
-                         struct sample *sample,
-                         uint64_t job,
-                         uint64_t number,
-                         const char *actor);
+/* A tiny model as a version: hidden1 of two shards with 3 and 2 units, output
+ * with 2, on 4 inputs. Weight of unit u and input k of layer l:
+ * 100 l + 10 u + k; bias: 100 l + 10 u + 0.5. Tests change what they like. */
+enum { MODEL_INPUTS = 4, MODEL_HIDDEN = 5, MODEL_OUTPUTS = 2 };
+struct fixture_model {
+    struct job_spec spec;
+    struct arch arch;
+    struct unit units[MODEL_HIDDEN + MODEL_OUTPUTS];
+    struct shard_record records[3];
+    struct hash chunks[3][2];
+    float hidden[MODEL_HIDDEN][MODEL_INPUTS];
+    float hidden_bias[MODEL_HIDDEN];
+    float output[MODEL_OUTPUTS][MODEL_HIDDEN];
+    float output_bias[MODEL_OUTPUTS];
+    struct version version;
+};
+void fixture_model_init(struct fixture_model *model);
+/* Puts it into the store as a version and moves the head there. */
+void fixture_model_put(struct fixture *f,
+                       struct fixture_model *model,
+                       uint64_t job,
+                       uint64_t number,
+                       const char *actor);
+void fixture_move_ref(struct fixture *f,
+                      uint64_t job,
+                      const char *name,
+                      uint64_t number,
+                      const char *actor);
 
 /* Decodes: true where the bytes were accepted. */
 typedef bool fixture_decode_fn(const void *bytes, size_t size);

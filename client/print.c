@@ -24,6 +24,9 @@ void print_shape(const struct look *look,
     text_init(&text, out, size);
     cJSON_ArrayForEach(width, shape)
     {
+        if (width->valuedouble == 0) {
+            continue; /* not known before the data were looked at */
+        }
         if (text.used > 0) {
             text_add(&text, look->utf8 ? look_arrow(look) : "-");
         }
@@ -39,7 +42,7 @@ void print_line(struct print *print, const char *label, const char *value)
         return;
     }
     look_clean(value, clean, sizeof(clean));
-    (void)fprintf(print->out, "  %-11s%s\n", label, clean);
+    (void)fprintf(print->out, "  %-12s%s\n", label, clean);
 }
 
 static void finish(struct print *print, struct table *table)

@@ -190,6 +190,11 @@ static void on_death(struct supervisor *s, struct guard *guard, int status)
 
     guard->pid = 0;
     spawn_describe(status, how, sizeof(how));
+    if (s->told_to_end) {
+        log_line(LOG_INFO, "supervise", "ended", "name=%s how=\"%s\"",
+                 guard->name, how);
+        return;
+    }
     switch (verdict) {
     case VERDICT_END:
         log_line(LOG_INFO, "supervise", "ended", "name=%s", guard->name);
@@ -204,7 +209,8 @@ static void on_death(struct supervisor *s, struct guard *guard, int status)
         s->told_to_end |= s->failed;
         break;
     case VERDICT_RESTART:
-        log_line(LOG_WARN, "supervise", "died",
+        log_line(status == 0 ? LOG_INFO : LOG_WARN, "supervise",
+                 status == 0 ? "left" : "died",
                  "name=%s how=\"%s\" restart_in_ms=%llu", guard->name, how,
                  (unsigned long long)(guard->restart_ms - now_ms));
         break;

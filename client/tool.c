@@ -180,6 +180,14 @@ int tool_place(struct tool *tool, bool create)
     return EXIT_DONE;
 }
 
+static int no_cluster(const struct tool *tool)
+{
+    return tool_fail(tool, STATUS_UNAVAILABLE,
+                     "no cluster runs on the store %s. Start one: cajal up "
+                     "--store %s",
+                     tool->place.store, tool->place.store);
+}
+
 /* The store's own coordinator: there, or started. */
 static int be_there(struct tool *tool, enum tool_need need)
 {
@@ -190,11 +198,8 @@ static int be_there(struct tool *tool, enum tool_need need)
     if (code != EXIT_DONE || place_answers(&tool->place)) {
         return code;
     }
-    if (need == NEED_RUNNING) {
-        return tool_fail(tool, STATUS_UNAVAILABLE,
-                         "nothing runs on the store %s. Start a coordinator "
-                         "and workers: cajal up --store %s",
-                         tool->place.store, tool->place.store);
+    if (need == NEED_RUNNING || need == NEED_CLUSTER) {
+        return no_cluster(tool);
     }
     status = start_transient(&tool->place, why, sizeof(why));
     if (status != STATUS_OK) {
@@ -309,7 +314,7 @@ int tool_connect(struct tool *tool, enum tool_need need)
             return code;
         }
         if (ask_about(tool) == STATUS_OK) {
-            return need == NEED_WORKER ? invite_worker(tool) : EXIT_DONE;
+            break;
         }
         if (remote || cajal_error(tool->cajal)->status != STATUS_UNAVAILABLE) {
             break;
@@ -324,7 +329,22 @@ int tool_connect(struct tool *tool, enum tool_need need)
                          "See %s/logs/coordinator.log",
                          tool->place.store, tool->place.store);
     }
-    return tool_fail_call(tool);
+    if (need == NEED_CLUSTER && tool->transient) {
+        return no_cluster(tool);
+    }
+    return need == NEED_WORKER ? invite_worker(tool) : EXIT_DONE;
+}
+
+int tool_can_ask(const struct tool *tool, const char *what)
+{
+    if (tool->cli.values[FLAG_YES] != NULL ||
+        (isatty(STDIN_FILENO) != 0 && tool->err.terminal && !tool->cli.json)) {
+        return EXIT_DONE;
+    }
+    return tool_usage(tool,
+                      "%s changes the job, and nobody is there to be asked. "
+                      "To do it: add --yes",
+                      what);
 }
 
 int tool_confirm(const struct tool *tool, const char *question)
@@ -333,10 +353,6 @@ int tool_confirm(const struct tool *tool, const char *question)
 
     if (tool->cli.values[FLAG_YES] != NULL) {
         return EXIT_DONE;
-    }
-    if (isatty(STDIN_FILENO) == 0 || !tool->err.terminal || tool->cli.json) {
-        return tool_usage(tool, "%s Nobody is there to answer: add --yes.",
-                          question);
     }
     (void)fprintf(stderr, "%s [y/N] ", question);
     if (fgets(answer, sizeof(answer), stdin) == NULL ||
@@ -371,8 +387,7 @@ int tool_print(const struct tool *tool, cJSON *document, tool_render_fn *render)
     }
     cJSON_Delete(document);
     if (print.left_out > 0) {
-        tool_say(tool, "(%zu columns do not fit; -o wide shows them)",
-                 print.left_out);
+        tool_say(tool, "(%zu more with -o wide)", print.left_out);
     }
     written = fflush(stdout) == 0 && ferror(stdout) == 0;
     if (!written) {

@@ -44,6 +44,7 @@ struct tool {
 
 enum tool_need {
     NEED_RUNNING = 1, /* a coordinator that runs already */
+    NEED_CLUSTER,     /* and not only for the time of a command */
     NEED_STORE,       /* one is started where none runs */
     NEED_NEW_STORE,   /* and the store's directory is made */
     NEED_WORKER       /* as NEED_STORE, and at least one worker */
@@ -73,7 +74,10 @@ int tool_exit_code(enum status status, int grpc_code);
 void tool_say(const struct tool *tool, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Asks on the terminal; 0: yes. Without a terminal --yes is needed. */
+/* Can a question be answered? If not, and without --yes, that is bad usage:
+ * what says which thing would have been done. */
+int tool_can_ask(const struct tool *tool, const char *what);
+/* Asks on the terminal; 0: yes, or --yes was given. After tool_can_ask. */
 int tool_confirm(const struct tool *tool, const char *question);
 
 /* The job meant: argument number `index` (if there is one), else --job, else

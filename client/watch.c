@@ -24,7 +24,8 @@ struct watcher {
     uint64_t line_ms;  /* of the last plain line of progress */
     uint64_t rate_ms;  /* from where the rate is measured */
     double rate_step;
-    bool drawn; /* a progress line stands on the terminal */
+    bool drawn;      /* a progress line stands on the terminal */
+    uint32_t inputs; /* of the model; 0: not asked yet */
 };
 
 static void on_signal(int number)
@@ -155,6 +156,27 @@ static void show(struct watcher *w, const cJSON *event)
     }
 }
 
+/* Events tell the layers' widths, and people want the inputs before them. */
+static void add_inputs(struct watcher *w, cJSON *event)
+{
+    Cajal__V1__StatusRequest request = CAJAL__V1__STATUS_REQUEST__INIT;
+    Cajal__V1__StatusReply *reply = NULL;
+    cJSON *shape = cJSON_GetObjectItemCaseSensitive(event, "shape");
+
+    request.job = (char *)json_text(event, "job");
+    if (cJSON_GetArraySize(shape) == 0) {
+        return;
+    }
+    if (w->inputs == 0 &&
+        cajal_status(w->tool->cajal, &request, &reply) == STATUS_OK) {
+        w->inputs = reply->summary != NULL ? reply->summary->inputs : 0;
+        cajal_free(reply);
+    }
+    if (w->inputs > 0) {
+        (void)cJSON_InsertItemInArray(shape, 0, cJSON_CreateNumber(w->inputs));
+    }
+}
+
 /* True: this event ends the watch. */
 static bool take(struct watcher *w, const Cajal__V1__Event *m)
 {
@@ -167,6 +189,7 @@ static bool take(struct watcher *w, const Cajal__V1__Event *m)
         (void)snprintf(w->result->state, sizeof(w->result->state), "%s",
                        m->state);
     }
+    add_inputs(w, event);
     show(w, event);
     cJSON_Delete(event);
     return w->options->ends_on_pause && strcmp(m->kind, "state") == 0 &&

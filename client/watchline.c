@@ -7,7 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BAR_CELLS = 20, TEXT_BYTES_MAX = 512 };
+enum {
+    BAR_CELLS_MAX = 20,
+    BAR_CELLS_NARROW = 10,
+    BAR_COLUMNS = 100,
+    TEXT_BYTES_MAX = 512
+};
 
 /* Renewals and decisions not to act come by the hundred; `history`, `status`
  * and the journal hold them. */
@@ -82,9 +87,11 @@ void watch_plain_line(const cJSON *event, FILE *out)
     }
     add_word(&text, " state=", json_text(event, "state"));
     add_position(&text, event);
-    if (progress) {
+    if (progress && json_number(event, "step") > 0) {
         add_ratio(&text, " loss=", json_number(event, "loss"));
         add_ratio(&text, " acc=", json_number(event, "accuracy"));
+    }
+    if (progress) {
         add_shape(&text, " shape=", event);
     }
     add_word(&text, " version=", json_text(event, "version"));
@@ -106,9 +113,10 @@ void watch_plain_line(const cJSON *event, FILE *out)
 
 static void add_bar(struct text *text, const struct look *look, double share)
 {
-    int full = (int)(share * BAR_CELLS);
+    int cells = look->columns < BAR_COLUMNS ? BAR_CELLS_NARROW : BAR_CELLS_MAX;
+    int full = (int)(share * cells);
 
-    for (int i = 0; i < BAR_CELLS; i++) {
+    for (int i = 0; i < cells; i++) {
         if (look->utf8) {
             text_add(text, i < full ? "\xe2\x96\x88" : "\xe2\x96\x91");
         } else {
@@ -149,8 +157,10 @@ void watch_progress_line(const struct look *look,
         add_word(&text, "  ", number);
         text_add(&text, " left");
     }
-    add_ratio(&text, "  acc ", json_number(event, "accuracy"));
-    add_ratio(&text, " loss ", json_number(event, "loss"));
+    if (step > 0) { /* nothing was measured before */
+        add_ratio(&text, "  acc ", json_number(event, "accuracy"));
+        add_ratio(&text, " loss ", json_number(event, "loss"));
+    }
     add_shape(&text, "  ", event);
     if (strcmp(state, "running") != 0) {
         add_word(&text, "  ", state);
@@ -165,19 +175,21 @@ void watch_event_line(const struct look *look,
     char clean[TEXT_BYTES_MAX];
     const char *kind = json_text(event, "kind");
     const char *text = json_text(event, "text");
-    enum paint paint = PAINT_NONE;
+    const char *begin = "";
+    const char *end = "";
     unsigned seconds = (unsigned)elapsed_seconds;
 
     if (strcmp(kind, "grow") == 0) {
-        paint = PAINT_GOOD;
+        begin = look_paint(look, PAINT_GOOD);
+        end = look_paint(look, PAINT_NONE);
     } else if (strcmp(kind, "fault") == 0) {
-        paint = PAINT_BAD;
+        begin = look_paint(look, PAINT_BAD);
+        end = look_paint(look, PAINT_NONE);
     }
     look_clean(text[0] != '\0' ? text : json_text(event, "state"), clean,
                sizeof(clean));
     (void)fprintf(out, " %02u:%02u  %-5s %s%-8s%s %s\n", seconds / 60,
-                  seconds % 60, json_text(event, "version"),
-                  look_paint(look, paint), kind, look_paint(look, PAINT_NONE),
-                  clean);
+                  seconds % 60, json_text(event, "version"), begin, kind,
+                  look_paint(look, PAINT_NONE), clean);
     (void)fflush(out);
 }

@@ -25,7 +25,7 @@ cat <<END
 
 Three commands to try next, in this directory:
   export CAJAL_STORE=$store PATH=\$PWD/build/bin:\$PATH
-  cajal diff v0 @                        what grew, what was pruned, what moved
+  cajal diff v1 @                        what grew, what was pruned, what moved
   cajal restore @~3 --yes && cajal undo --yes      one step back, one forth
   cajal export @ build/demo/net.safetensors        the weights, for any reader
 END

@@ -6,8 +6,8 @@ SANENV := ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 \
 SECONDS_EACH ?= 5
 
 unit-build: $(TEST_BINS)
-unit: $(TEST_BINS)
-	@OPENBLAS_CORETYPE=Haswell tests/cmocka.sh $(TEST_BINS)
+unit: bins $(TEST_BINS)
+	@OPENBLAS_CORETYPE=Haswell CAJAL_BIN=$(B)/bin tests/cmocka.sh $(TEST_BINS)
 asan:
 	@$(SANENV) $(MAKE) --no-print-directory B=$(B)/asan \
 	    SAN=address,undefined OPT="-O1 -g" all unit

@@ -97,7 +97,7 @@ int verb_pause(struct tool *tool)
  * so saying yes would be a lie. */
 int verb_resume(struct tool *tool)
 {
-    int code = tool_connect(tool, NEED_RUNNING);
+    int code = tool_connect(tool, NEED_CLUSTER);
 
     return code != EXIT_DONE ? code : change(tool, cajal_resume);
 }

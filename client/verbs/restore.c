@@ -30,8 +30,11 @@ static int restore(struct tool *tool, bool dry_run)
 /* The plan is the coordinator's own, from the same code that will do it. */
 int verb_restore(struct tool *tool)
 {
-    int code = tool_connect(tool, NEED_STORE);
+    int code = tool_can_ask(tool, "restore");
 
+    if (code == EXIT_DONE) {
+        code = tool_connect(tool, NEED_STORE);
+    }
     if (code != EXIT_DONE) {
         return code;
     }
@@ -59,8 +62,11 @@ int verb_undo(struct tool *tool)
     Cajal__V1__JobRequest request = CAJAL__V1__JOB_REQUEST__INIT;
     Cajal__V1__ChangeReply *reply = NULL;
     char id[33];
-    int code = tool_confirm(tool, "Take back the last restore?");
+    int code = tool_can_ask(tool, "undo");
 
+    if (code == EXIT_DONE) {
+        code = tool_confirm(tool, "Take back the last restore?");
+    }
     if (code == EXIT_DONE) {
         code = tool_connect(tool, NEED_STORE);
     }

@@ -72,7 +72,7 @@ int verb_launch(struct tool *tool)
     int code = jobload_open(tool, tool->cli.arguments[0], &load);
 
     if (code == EXIT_DONE) {
-        code = tool_connect(tool, NEED_RUNNING);
+        code = tool_connect(tool, NEED_CLUSTER);
     }
     if (code == EXIT_DONE) {
         code = send_launch(tool, load, job, sizeof(job));

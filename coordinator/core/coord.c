@@ -267,6 +267,38 @@ static void on_restored(struct coord *c,
     }
 }
 
+/* Told is what is stored, which may be the past already. What the store has
+ * not taken is not told; it is tried again, since a job at rest has nothing
+ * else that would bring its state there. */
+static void on_state_stored(struct coord *c,
+                            const struct token *token,
+                            enum status status,
+                            struct actions *out)
+{
+    struct job *job = &c->jobs[token->slot];
+    enum job_state stored = (enum job_state)token->detail;
+    const char *state = job_state_name(stored);
+
+    if (status != STATUS_OK) {
+        struct text text = action_event(out, token->slot, "fault", 0);
+
+        text_add(&text, "the job's state could not be stored: ");
+        text_add(&text, status_text(status));
+        job->store_again_ms = c->now_ms + STORE_AGAIN_MS;
+    } else {
+        struct text text = action_event(out, token->slot, "state", 0);
+
+        text_add(&text, state);
+        if (job->record.reason[0] != 0 && job_visible_state(job) == stored) {
+            text_add(&text, ": ");
+            text_add(&text, job->record.reason);
+        }
+    }
+    if (token->request != 0) {
+        action_reply(out, token->request, status, job->record.job, state);
+    }
+}
+
 static void on_stored(struct coord *c,
                       const struct coord_event *ev,
                       struct actions *out)
@@ -295,21 +327,9 @@ static void on_stored(struct coord *c,
     case TOKEN_RESTORE:
         on_restored(c, &token, ev, out);
         break;
-    case TOKEN_STATE: {
-        struct job *job = &c->jobs[token.slot];
-        struct text text = action_event(out, token.slot, "state", 0);
-
-        text_add(&text, job_state_name(job_visible_state(job)));
-        if (job->record.reason[0] != 0) {
-            text_add(&text, ": ");
-            text_add(&text, job->record.reason);
-        }
-        if (token.request != 0) {
-            action_reply(out, token.request, ev->stored.status, job->record.job,
-                         job_state_name(job_visible_state(job)));
-        }
+    case TOKEN_STATE:
+        on_state_stored(c, &token, ev->stored.status, out);
         break;
-    }
     case TOKEN_LOAD:
         CHECK(false); /* answered by COORD_LOADED */
         break;
@@ -326,11 +346,19 @@ static void fail_load(struct coord *c,
     const char *why = status == STATUS_NOT_FOUND
                           ? "there is no such version"
                           : "the version cannot be read back: run verify";
+    bool gone = status == STATUS_NOT_FOUND || status == STATUS_CORRUPT;
 
     if (job->kind == KIND_EVALUATE) {
         action_reply(out, job->evaluate_request, status, job->evaluate_job,
                      why);
         slot_free(c, slot, out);
+        return;
+    }
+    if (!gone) { /* the disk's fault, which may pass */
+        pause_job(c, slot,
+                  "the version could not be read just now; see the "
+                  "coordinator's log, then resume",
+                  0, out);
         return;
     }
     end_job(c, slot, JOB_FAILED, why, 0, out);
@@ -375,6 +403,46 @@ static void on_loaded(struct coord *c,
     start_waiting(c, out);
 }
 
+static void on_phase_deadline(struct coord *c,
+                              uint32_t slot,
+                              struct actions *out)
+{
+    struct job *job = &c->jobs[slot];
+
+    job->phase_deadline_ms = UINT64_MAX;
+    if (job->kind == KIND_EVALUATE) {
+        job_send_drop(job, &c->members, out);
+        action_reply(out, job->evaluate_request, STATUS_UNAVAILABLE,
+                     job->evaluate_job,
+                     "no worker was there in time to evaluate: start one "
+                     "with `cajal up`");
+        slot_free(c, slot, out);
+    } else if (job->phase == PHASE_OPENING || job->phase == PHASE_PLACING) {
+        roll_back(c, slot, "workers did not get ready in time", out);
+    }
+}
+
+/* A frame that is lost and has none behind it shows as no gap: all wait, and
+ * all are alive. A false alarm (one step that takes so long) doubles the
+ * patience, so that the replay gets through. UINT64_MAX: nobody is waited for.
+ */
+static uint64_t stall_deadline(const struct job *job)
+{
+    if (job->kind != KIND_TRAIN || !job_waits_for_workers(job)) {
+        return UINT64_MAX;
+    }
+    return job->moved_ms + (STALL_MS << job->stalls);
+}
+
+static void on_stall(struct coord *c, uint32_t slot, struct actions *out)
+{
+    struct job *job = &c->jobs[slot];
+
+    job->stalls += job->stalls < STALLS_MAX ? 1 : 0;
+    roll_back(c, slot, "no worker got on with its work for too long", out);
+    start_waiting(c, out);
+}
+
 static void on_timeout(struct coord *c, struct actions *out)
 {
     uint32_t worker;
@@ -386,19 +454,15 @@ static void on_timeout(struct coord *c, struct actions *out)
     for (uint32_t s = 0; s < JOBS_MAX; s++) {
         struct job *job = &c->jobs[s];
 
-        if (job->phase == PHASE_FREE || c->now_ms < job->phase_deadline_ms) {
-            continue;
+        if (job->phase != PHASE_FREE && c->now_ms >= job->store_again_ms) {
+            job->store_again_ms = UINT64_MAX;
+            store_state(c, s, 0, out);
         }
-        job->phase_deadline_ms = UINT64_MAX;
-        if (job->kind == KIND_EVALUATE) {
-            job_send_drop(job, &c->members, out);
-            action_reply(out, job->evaluate_request, STATUS_UNAVAILABLE,
-                         job->evaluate_job,
-                         "no worker was there in time to evaluate: start one "
-                         "with `cajal up`");
-            slot_free(c, s, out);
-        } else if (job->phase == PHASE_OPENING || job->phase == PHASE_PLACING) {
-            roll_back(c, s, "workers did not get ready in time", out);
+        if (job->phase != PHASE_FREE && c->now_ms >= stall_deadline(job)) {
+            on_stall(c, s, out);
+        }
+        if (job->phase != PHASE_FREE && c->now_ms >= job->phase_deadline_ms) {
+            on_phase_deadline(c, s, out);
         }
     }
     for (uint32_t p = 0; p < PROBES_MAX; p++) {
@@ -461,6 +525,11 @@ void coord_step(struct coord *c,
     give_tokens(c, out);
 }
 
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 uint64_t coord_deadline_ms(const struct coord *c)
 {
     uint64_t deadline = members_deadline(&c->members, c->timeout_ms);
@@ -474,13 +543,13 @@ uint64_t coord_deadline_ms(const struct coord *c)
         if (job_can_decide(job)) {
             return c->now_ms;
         }
-        if (job->phase_deadline_ms < deadline) {
-            deadline = job->phase_deadline_ms;
-        }
+        deadline = sooner(deadline, job->phase_deadline_ms);
+        deadline = sooner(deadline, job->store_again_ms);
+        deadline = sooner(deadline, stall_deadline(job));
     }
     for (uint32_t p = 0; p < PROBES_MAX; p++) {
-        if (c->probes[p].used && c->probes[p].deadline_ms < deadline) {
-            deadline = c->probes[p].deadline_ms;
+        if (c->probes[p].used) {
+            deadline = sooner(deadline, c->probes[p].deadline_ms);
         }
     }
     return deadline;

@@ -34,7 +34,7 @@ struct token {
     enum token_kind kind;
     uint32_t slot;
     uint64_t job;
-    uint64_t detail;  /* interval, cut or version */
+    uint64_t detail;  /* interval, cut, version or state */
     uint64_t request; /* answered when it is done; 0: none */
 };
 

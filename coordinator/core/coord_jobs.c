@@ -64,6 +64,7 @@ uint32_t slot_new(struct coord *c, struct actions *out)
 
         memset(job, 0, sizeof(*job));
         job->phase_deadline_ms = UINT64_MAX;
+        job->store_again_ms = UINT64_MAX;
         job->kind = KIND_TRAIN;
     }
     return found;
@@ -79,7 +80,8 @@ void store_state(struct coord *c,
 
     job->record.state = job_visible_state(job);
     action->slot = slot;
-    action->token = token_new(c, TOKEN_STATE, slot, 0, request);
+    action->token =
+        token_new(c, TOKEN_STATE, slot, (uint64_t)job->record.state, request);
 }
 
 /* --- Waiting and placing --- */
@@ -443,12 +445,16 @@ static void tell_progress(struct coord *c, uint32_t slot, struct actions *out)
 void run_on(struct coord *c, uint32_t slot, struct actions *out)
 {
     struct job *job = &c->jobs[slot];
+    uint64_t sent = job->sent;
 
     if (job->phase != PHASE_RUNNING) {
         return;
     }
     tell_progress(c, slot, out);
     job_advance(job, slot, &c->members, out);
+    if (job->sent > sent) {
+        job->moved_ms = c->now_ms;
+    }
     if (!job_is_done(job)) {
         return;
     }

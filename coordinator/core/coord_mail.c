@@ -102,6 +102,46 @@ static void on_opened(struct coord *c,
     job_send_assign(job, c->life, &c->members, out);
 }
 
+/* What passes is tried again; what a person can mend pauses the job. */
+static void not_ready(struct coord *c,
+                      uint32_t slot,
+                      const struct wire_ready *ready,
+                      struct actions *out)
+{
+    struct job *job = &c->jobs[slot];
+
+    if (job->kind == KIND_EVALUATE) {
+        action_reply(out, job->evaluate_request, (enum status)ready->status,
+                     job->evaluate_job, ready->error);
+        job_send_drop(job, &c->members, out);
+        slot_free(c, slot, out);
+        return;
+    }
+    switch ((enum status)ready->status) {
+    case STATUS_UNAVAILABLE: /* a peer, or the store of the life before */
+    case STATUS_DEADLINE:
+    case STATUS_BUSY:
+        roll_back(c, slot, ready->error, out);
+        start_waiting(c, out);
+        break;
+    case STATUS_IO:
+    case STATUS_FULL:
+    case STATUS_NO_MEMORY:
+        pause_job(c, slot, ready->error, 0, out);
+        break;
+    case STATUS_OK:
+    case STATUS_INVALID:
+    case STATUS_NOT_FOUND:
+    case STATUS_STALE:
+    case STATUS_CORRUPT:
+    case STATUS_CONFLICT:
+    case STATUS_UNSUPPORTED:
+    case STATUS_REFUSED:
+        end_job(c, slot, JOB_FAILED, ready->error, 0, out);
+        break;
+    }
+}
+
 static void on_ready(struct coord *c,
                      uint32_t slot,
                      uint32_t worker,
@@ -114,14 +154,7 @@ static void on_ready(struct coord *c,
         return;
     }
     if (ready->status != STATUS_OK) {
-        if (job->kind == KIND_EVALUATE) {
-            action_reply(out, job->evaluate_request, (enum status)ready->status,
-                         job->evaluate_job, ready->error);
-            job_send_drop(job, &c->members, out);
-            slot_free(c, slot, out);
-            return;
-        }
-        end_job(c, slot, JOB_FAILED, ready->error, 0, out);
+        not_ready(c, slot, ready, out);
         return;
     }
     job->ready |= 1ull << worker;
@@ -130,6 +163,7 @@ static void on_ready(struct coord *c,
     }
     job_move(job, PHASE_RUNNING);
     job->mark_ms = c->now_ms;
+    job->moved_ms = c->now_ms;
     job->phase_deadline_ms = UINT64_MAX;
     job_update_record(job, &c->members);
     if (job->kind == KIND_TRAIN) {
@@ -165,6 +199,7 @@ static void on_report(struct coord *c,
         job_take_report(job, report, &whole) != STATUS_OK) {
         return; /* late, of another term, or twice: it changes nothing */
     }
+    job->moved_ms = c->now_ms;
     if (job->kind == KIND_EVALUATE) {
         tell_evaluations(job, report, out);
         if (whole) {
@@ -228,15 +263,27 @@ static void on_job_message(struct coord *c,
         if (cut->term == c->jobs[slot].term &&
             job_take_shard_cut(&c->jobs[slot], cut->version, cut->record->layer,
                                cut->record->shard) == STATUS_OK) {
+            c->jobs[slot].moved_ms = c->now_ms;
             run_on(c, slot, out);
         }
     }
 }
 
-static void on_heartbeat(struct member *m, const struct wire_heartbeat *beat)
+static void on_heartbeat(struct coord *c,
+                         uint32_t worker,
+                         const struct wire_heartbeat *beat)
 {
+    struct member *m = &c->members.items[worker];
+    bool moved = m->shard_steps != beat->shard_steps || m->turns != beat->turns;
+
     m->shard_steps = beat->shard_steps;
     m->bytes_sent = beat->bytes_sent;
+    m->turns = beat->turns;
+    for (uint32_t s = 0; moved && s < JOBS_MAX; s++) {
+        if ((c->jobs[s].placed & (1ull << worker)) != 0) {
+            c->jobs[s].moved_ms = c->now_ms;
+        }
+    }
 }
 
 void take_message(struct coord *c,
@@ -259,7 +306,7 @@ void take_message(struct coord *c,
     c->members.items[worker].seen_ms = c->now_ms;
     switch (m->kind) {
     case WIRE_HEARTBEAT:
-        on_heartbeat(&c->members.items[worker], &m->heartbeat);
+        on_heartbeat(c, worker, &m->heartbeat);
         break;
     case WIRE_OPENED:
         on_opened(c, worker, &m->opened, ev->message.memory, out);

@@ -16,6 +16,10 @@ enum {
     /* A worker that was started together with the request has joined by then;
      * one more time for its restart. */
     SESSION_DEADLINE_MS = 30000,
+    /* As long as a worker waits for the store. Longer than any one step. */
+    STALL_MS = 30000,
+    STALLS_MAX = 7, /* then 64 minutes */
+    STORE_AGAIN_MS = 1000,
     PROGRESS_MS = 200 /* between two progress events: what an eye follows */
 };
 

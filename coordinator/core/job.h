@@ -92,6 +92,9 @@ struct job {
     uint64_t ready;
     uint32_t opener;
     uint64_t phase_deadline_ms;
+    uint64_t store_again_ms; /* its record, which the disk did not take */
+    uint64_t moved_ms;       /* when a worker last got on with it */
+    uint32_t stalls;         /* times that none did for too long */
     uint32_t owners_count;
     uint32_t owners[LAYERS_MAX * SHARDS_MAX];
     uint32_t peers_count;
@@ -164,6 +167,10 @@ void job_advance(struct job *job,
                  const struct members *members,
                  struct actions *out);
 bool job_can_decide(const struct job *job);
+
+/* Something is granted that workers have not reported yet, and that they need
+ * not wait with for anybody else. */
+bool job_waits_for_workers(const struct job *job);
 
 /* A report has come. STALE: another term or interval, or twice. *out_whole:
  * it was the last one of its interval. */

@@ -30,6 +30,16 @@ bool job_can_decide(const struct job *job)
            job_cut_room(job);
 }
 
+bool job_waits_for_workers(const struct job *job)
+{
+    if (job->phase != PHASE_RUNNING || job->reported == job->sent) {
+        return false;
+    }
+    /* At a boundary that stops the job it is the store that is waited for. */
+    return job->reported + 1 < job->sent ||
+           !job->grants[job->reported % GRANTS_MAX].hold;
+}
+
 /* Settings asked for by people, and journaled ones that a replay repeats. */
 static void apply_settings(struct job *job,
                            uint64_t interval,

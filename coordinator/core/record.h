@@ -73,7 +73,8 @@ struct job_record {
 };
 
 /* What becomes of a record when `restored` has been put back as version
- * `number` on a new line: head, line, place and shape. The writer stores this
+ * `number` on a new line: head, line, place and shape; one that had ended is
+ * paused. The writer stores this
  * in the same transaction as the version; the core does it when that is on the
  * disk. CHECK: lines_count < LINES_MAX. */
 void record_after_restore(struct job_record *record,

@@ -559,6 +559,15 @@ static grpc_server *create(void)
     return grpc_server_create(&args, NULL);
 }
 
+/* A listener takes HOST:PORT; the schemes are those of a client's target. */
+static const char *without_scheme(const char *address)
+{
+    bool schemed =
+        strncmp(address, "ipv4:", 5) == 0 || strncmp(address, "ipv6:", 5) == 0;
+
+    return schemed ? address + 5 : address;
+}
+
 static enum status listen_at(struct server *server,
                              const char *address,
                              char *why,
@@ -567,8 +576,8 @@ static enum status listen_at(struct server *server,
     grpc_server_credentials *credentials =
         grpc_insecure_server_credentials_create();
 
-    server->port =
-        grpc_server_add_http2_port(server->grpc, address, credentials);
+    server->port = grpc_server_add_http2_port(
+        server->grpc, without_scheme(address), credentials);
     grpc_server_credentials_release(credentials);
     if (server->port == 0) {
         (void)snprintf(why, why_size,

@@ -76,7 +76,8 @@ static void tell_heartbeat(struct world *w, const struct host *h)
 {
     struct wire message = {.kind = WIRE_HEARTBEAT,
                            .heartbeat = {.life = h->agent.life,
-                                         .shard_steps = h->steps_ended}};
+                                         .shard_steps = h->steps_ended,
+                                         .turns = h->turns}};
 
     for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
         if (h->sessions[i] != NULL) {
@@ -191,6 +192,7 @@ static void on_done(struct world *w, struct event *event)
     uint32_t slot = 0;
     struct session *s = find(h, event->a, &slot);
 
+    h->turns++;
     CHECK(s != NULL); /* a session is closed when its operations have ended */
     session_done(w, s, (uint32_t)event->b);
 }

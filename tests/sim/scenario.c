@@ -55,13 +55,13 @@ static void make_grow(struct job_spec *spec, struct dice *dice)
         p->policy = POLICY_SCHEDULE;
         p->value[SCHEDULE_EVERY] = between(dice, 2, 6);
         p->value[SCHEDULE_ADD] = between(dice, 1, 4);
-        p->value[SCHEDULE_MAX_UNITS] = between(dice, 12, 40);
+        p->value[SCHEDULE_MAX_UNITS] = between(dice, 14, 40);
     } else if (which == 2) {
         p->policy = POLICY_PLATEAU;
         p->value[PLATEAU_WINDOW] = between(dice, 3, 5);
         p->value[PLATEAU_MIN_GAIN] = 0.05 * between(dice, 1, 10);
         p->value[PLATEAU_ADD] = between(dice, 1, 4);
-        p->value[PLATEAU_MAX_UNITS] = between(dice, 12, 40);
+        p->value[PLATEAU_MAX_UNITS] = between(dice, 14, 40);
         p->value[PLATEAU_COOLDOWN] = between(dice, 0, 3);
     }
 }
@@ -85,7 +85,7 @@ static void make_stops(struct job_spec *spec, struct dice *dice)
 {
     uint32_t which = draw(dice, 8);
 
-    if (which < 3) {
+    if (which < (spec->evaluate.at_task_end ? 3u : 2u)) {
         spec->stop_rules_count = 1;
         spec->stop_rules[0] =
             which == 0   ? (struct stop_rule){STOP_STEPS, between(dice, 3, 40)}

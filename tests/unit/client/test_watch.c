@@ -89,7 +89,7 @@ static void test_watch__draws_progress_for_people(void **state)
     (void)state;
     watch_progress_line(&look, event, 7, line, sizeof(line));
 
-    assert_string_equal(line, "task2 (3 of 10) ####................ "
+    assert_string_equal(line, "task2 (3 of 10) ##........ "
                               "2,140/9,380  7s left  acc 0.842 loss 0.412  "
                               "116-10");
     cJSON_Delete(event);

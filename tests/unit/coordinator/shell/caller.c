@@ -133,6 +133,7 @@ static struct caller_call *
 begin(struct caller *caller, const char *path, grpc_byte_buffer *request)
 {
     struct caller_call *call = calloc(1, sizeof(*call));
+    grpc_slice where = grpc_slice_from_copied_string(path);
 
     assert_non_null(call);
     call->caller = caller;
@@ -142,8 +143,8 @@ begin(struct caller *caller, const char *path, grpc_byte_buffer *request)
     call->details = grpc_empty_slice();
     call->grpc = grpc_channel_create_call(
         caller->channel, NULL, GRPC_PROPAGATE_DEFAULTS, caller->queue,
-        grpc_slice_from_copied_string(path), NULL,
-        gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
+        where, NULL, gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
+    grpc_slice_unref(where);
     start_all(call);
     return call;
 }

@@ -8,6 +8,9 @@ CC = gcc
 PREFIX ?= /usr/local
 OPT ?= -O2 -g
 VERSION := 0.1.0
+# V=1 shows the commands whole.
+Q := $(if $(V),,@)
+say = $(if $(V),,@echo "  $(1) $(2)")
 
 # Bits must not depend on how the compiler fuses: -ffp-contract=off.
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
@@ -63,31 +66,34 @@ descriptors: $(B)/cajal.protoset
 
 $(B)/gen/%.pb-c.c $(B)/gen/%.pb-c.h &: %.proto
 	@mkdir -p $(B)/gen
-	protoc-c --c_out=$(B)/gen --proto_path=. $<
+	$(call say,PROTO,$<)
+	$(Q)protoc-c --c_out=$(B)/gen --proto_path=. $<
 $(B)/cajal.protoset: $(PROTOS)
 	@mkdir -p $(@D)
-	protoc-c --proto_path=. --include_imports --descriptor_set_out=$@ $^
+	$(Q)protoc-c --proto_path=. --include_imports --descriptor_set_out=$@ $^
 
 $(B)/gen/%.o: $(B)/gen/%.c $(GENH)
-	$(CC) -std=c11 $(OPT) $(SANFLAGS) -I$(B)/gen -c -o $@ $<
+	$(Q)$(CC) -std=c11 $(OPT) $(SANFLAGS) -I$(B)/gen -c -o $@ $<
 # Vector loops in the arithmetic. None of these flags changes a bit.
 $(B)/obj/worker/model/%.o: OPT += -O3 -fno-math-errno -fno-trapping-math
 $(B)/obj/%.o: %.c | $(GENH)
 	@mkdir -p $(@D)
-	$(CC) $(WARN) $(CFLAGS_ALL) -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(WARN) $(CFLAGS_ALL) -c -o $@ $<
 
 define folder_rules
 $(call archive,$(1)): $(patsubst %.c,$(B)/obj/%.o,$(call sources,$(1))) \
     $(if $(filter proto,$(1)),$(GEN:.c=.o))
 	@mkdir -p $$(@D)
-	rm -f $$@ && ar rcs $$@ $$^
+	$(Q)rm -f $$@ && ar rcs $$@ $$^
 endef
 $(foreach f,$(FOLDERS),$(eval $(call folder_rules,$(f))))
 
 define bin_rules
 $(B)/bin/$(1): $(B)/obj/$(MAIN_$(1))/main.o $(call archives,$(ALLUSES_$(1)))
 	@mkdir -p $$(@D)
-	$$(CC) -o $$@ $$^ $(LDFLAGS_ALL) $(LDLIBS)
+	$$(call say,LINK,$$@)
+	$(Q)$$(CC) -o $$@ $$^ $(LDFLAGS_ALL) $(LDLIBS)
 endef
 $(foreach b,$(BINS),$(eval $(call bin_rules,$(b))))
 
@@ -107,16 +113,19 @@ uses_of = $(USES_$(patsubst %/,%,$(dir $(1))))
 $(UNIT_BINS): $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o \
     $$(call helpers,$$(dir $$*)) $$(call archives,$$(call uses_of,$$*))
 	@mkdir -p $(@D)
-	$(CC) -o $@ $^ $(LDFLAGS_ALL) -lcmocka $(LDLIBS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -o $@ $^ $(LDFLAGS_ALL) -lcmocka $(LDLIBS)
 $(WHOLE_BINS): $(B)/tests/%: $(B)/obj/tests/%.o $(call archives,client \
     coordinator/shell coordinator/core storage worker/shell worker/core \
     worker/model worker/data proto base)
 	@mkdir -p $(@D)
-	$(CC) -o $@ $^ $(LDFLAGS_ALL) -lcmocka $(LDLIBS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -o $@ $^ $(LDFLAGS_ALL) -lcmocka $(LDLIBS)
 
 include tests/tests.mk
 
-run: ; @deploy/install-deps.sh && $(MAKE) --no-print-directory all && deploy/demo.sh
+run: ; @deploy/install-deps.sh && \
+    $(MAKE) --no-print-directory -j$$(nproc) all && deploy/demo.sh
 test: ; @deploy/install-deps.sh --tests && tests/run.sh
 
 install: all

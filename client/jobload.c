@@ -42,11 +42,7 @@ static int read_file(const struct tool *tool,
     enum status status = STATUS_OK;
 
     if (fd < 0) {
-        int error = errno;
-
-        return tool_fail(tool,
-                         error == ENOENT ? STATUS_NOT_FOUND : STATUS_INVALID,
-                         "cannot read %s: %s.", path, strerror(error));
+        return tool_usage(tool, "cannot read %s: %s.", path, strerror(errno));
     }
     load->text = mem_new(JOB_FILE_BYTES_MAX + 1);
     if (load->text == NULL) {

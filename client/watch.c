@@ -192,8 +192,9 @@ static bool take(struct watcher *w, const Cajal__V1__Event *m)
     add_inputs(w, event);
     show(w, event);
     cJSON_Delete(event);
-    return w->options->ends_on_pause && strcmp(m->kind, "state") == 0 &&
-           strcmp(m->state, "paused") == 0;
+    return strcmp(m->state, "paused") == 0 &&
+           (w->options->ends_if_paused ||
+            (w->options->ends_on_pause && strcmp(m->kind, "state") == 0));
 }
 
 static bool told_to_stop(struct watcher *w)

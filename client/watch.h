@@ -26,8 +26,9 @@ enum watch_end {
 
 struct watch_options {
     const char *job;
-    uint64_t from;      /* first event's number; 0: from now on */
-    bool ends_on_pause; /* a paused job counts as ended */
+    uint64_t from;       /* first event's number; 0: from now on */
+    bool ends_on_pause;  /* a job that is paused counts as ended... */
+    bool ends_if_paused; /* ...also where it was paused before */
 };
 
 struct watch_result {

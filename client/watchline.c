@@ -189,7 +189,7 @@ void watch_event_line(const struct look *look,
     look_clean(text[0] != '\0' ? text : json_text(event, "state"), clean,
                sizeof(clean));
     (void)fprintf(out, " %02u:%02u  %-5s %s%-8s%s %s\n", seconds / 60,
-                  seconds % 60, json_text(event, "version"), begin, kind,
-                  look_paint(look, PAINT_NONE), clean);
+                  seconds % 60, json_text(event, "version"), begin, kind, end,
+                  clean);
     (void)fflush(out);
 }

@@ -17,7 +17,7 @@ stage() {
     "$@" >"$log" 2>&1
     local code=$?
     line=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$log" | tail -n 1)
-    grep -vE '^(gcc|clang|protoc-c|rm -f .*ar rcs)' "$log" | tail -n 200
+    grep -vE '^  (CC|LINK|PROTO) ' "$log" | tail -n 200
     if [ -n "$line" ]; then
         passed=$((passed + ${line%% passed*}))
         local bad=${line#*, }

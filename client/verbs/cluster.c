@@ -130,6 +130,7 @@ int verb_watch(struct tool *tool)
     if (tool->transient) {
         tool_say(tool, "Nothing runs on this store: this is how it was left. "
                        "To let it go on: cajal up");
+        options.ends_if_paused = true;
     }
     watch_catch_signals();
     watch_job(tool, &options, &result);

@@ -113,6 +113,12 @@ static void ask_stop(struct coord *c,
         refuse_state(job, request, "it is being stopped already", out);
         return;
     }
+    if (job->phase == PHASE_PAUSED && commit_is_on_its_way(c, slot)) {
+        refuse_state(job, request,
+                     "a version is just being stored, try again in a moment",
+                     out);
+        return;
+    }
     if (want == WANT_RESTORE &&
         (job->phase == PHASE_PAUSED || job->phase == PHASE_ENDED)) {
         job->resume_wanted = false;

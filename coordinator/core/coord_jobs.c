@@ -75,9 +75,16 @@ void store_state(struct coord *c,
                  uint64_t request,
                  struct actions *out)
 {
-    struct action *action = action_add(out, ACTION_STORE_JOB);
     struct job *job = &c->jobs[slot];
+    struct action *action;
 
+    if (commit_is_on_its_way(c, slot)) {
+        /* Behind it this record would take the head back. */
+        CHECK(request == 0);
+        job->store_again_ms = c->now_ms + STORE_SOON_MS;
+        return;
+    }
+    action = action_add(out, ACTION_STORE_JOB);
     job->record.state = job_visible_state(job);
     action->slot = slot;
     action->token =
@@ -305,6 +312,19 @@ static void leave_workers(struct coord *c, struct job *job, struct actions *out)
     job->phase_deadline_ms = UINT64_MAX;
 }
 
+/* Who asked it to stop is answered, since it has stopped by itself. */
+static void refuse_want(struct job *job,
+                        const char *reason,
+                        struct actions *out)
+{
+    if (job->want_request != 0) {
+        action_reply(out, job->want_request, STATUS_CONFLICT, job->record.job,
+                     reason);
+    }
+    job->want = WANT_NONE;
+    job->want_request = 0;
+}
+
 void end_job(struct coord *c,
              uint32_t slot,
              enum job_state state,
@@ -315,6 +335,9 @@ void end_job(struct coord *c,
     struct job *job = &c->jobs[slot];
 
     leave_workers(c, job, out);
+    if (state == JOB_FAILED) {
+        refuse_want(job, reason, out);
+    }
     job_move(job, PHASE_ENDED);
     job->record.state = state;
     job->record.ended_ms = c->now_ms + c->wall_offset_ms;
@@ -332,6 +355,7 @@ void pause_job(struct coord *c,
     struct job *job = &c->jobs[slot];
 
     leave_workers(c, job, out);
+    refuse_want(job, reason, out);
     job_move(job, PHASE_PAUSED);
     set_reason(job, reason);
     store_state(c, slot, request, out);

@@ -20,6 +20,7 @@ enum {
     STALL_MS = 30000,
     STALLS_MAX = 7, /* then 64 minutes */
     STORE_AGAIN_MS = 1000,
+    STORE_SOON_MS = 10, /* while a commit is on its way: a disk's fsync */
     PROGRESS_MS = 200 /* between two progress events: what an eye follows */
 };
 
@@ -37,7 +38,8 @@ uint32_t slot_new(struct coord *c, struct actions *out);
 void slot_free(struct coord *c, uint32_t slot, struct actions *out);
 
 /* Stores the record and, when it is on the disk, tells the state and answers
- * request (0: none). */
+ * request (0: none; so it must be while a commit is on its way, for which the
+ * record then waits). */
 void store_state(struct coord *c,
                  uint32_t slot,
                  uint64_t request,

@@ -40,7 +40,10 @@ bool job_waits_for_workers(const struct job *job)
            !job->grants[job->reported % GRANTS_MAX].hold;
 }
 
-/* Settings asked for by people, and journaled ones that a replay repeats. */
+/* Settings asked for by people, and journaled ones that a replay repeats. What
+ * was decided before is decided the same, so people's wait until the replay is
+ * over; and until there is a version, without which nothing would bring the
+ * journal's back. */
 static void apply_settings(struct job *job,
                            uint64_t interval,
                            struct grant_setting *settings,
@@ -56,12 +59,13 @@ static void apply_settings(struct job *job,
             settings[(*count)++] = job->inputs[i].setting;
         }
     }
-    for (uint32_t i = 0; i < job->settings_count && *count < GRANT_SETTINGS_MAX;
-         i++) {
-        waiting[*count] = job->setting_requests[i];
-        settings[(*count)++] = job->settings[i];
+    if (interval >= job->journaled && job->record.head != 0) {
+        for (uint32_t i = 0; i < job->settings_count; i++) {
+            waiting[*count] = job->setting_requests[i];
+            settings[(*count)++] = job->settings[i];
+        }
+        job->settings_count = 0;
     }
-    job->settings_count = 0;
     for (uint32_t i = 0; i < *count; i++) {
         /* Checked when it was asked for. */
         enum status status = job_apply_setting(

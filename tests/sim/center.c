@@ -230,7 +230,8 @@ static struct version *make_version(struct world *w,
 
 static void commit(struct world *w, const struct action *action)
 {
-    const struct job *job = &w->center->core->jobs[action->slot];
+    struct center *c = w->center;
+    const struct job *job = &c->core->jobs[action->slot];
     struct job_record record = job->record;
     struct version *v =
         make_version(w, job, job_cut(job, action->commit.cut));
@@ -241,6 +242,11 @@ static void commit(struct world *w, const struct action *action)
     record.state = job_visible_state(job);
     record.head = v->number;
     record.last_version = v->number;
+    for (uint32_t i = 0; i < CENTER_CUTS_MAX; i++) {
+        if (c->cuts[i].version <= v->number) {
+            c->cuts[i].term = 0;
+        }
+    }
     disk_put_version(w, action->token, v, &record);
 }
 

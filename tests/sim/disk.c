@@ -239,6 +239,7 @@ static void apply_restore(struct world *w, struct item *item)
     }
     keep_version(w, make_restore(w, item));
     record_after_restore(item->record, d->versions[item->from], item->number);
+    invariants_record(w, item->record);
     d->record = *item->record;
 }
 

@@ -86,16 +86,21 @@ void person_reply(struct world *w, const struct action *action)
     asked->open = false;
 }
 
+static void launch(struct world *w)
+{
+    if (!disk_look(w)->has_record && !is_waiting(w)) {
+        ask(w, (struct request){.kind = REQUEST_LAUNCH,
+                                .spec = &w->scenario->spec,
+                                .workers = w->scenario->workers});
+    }
+}
+
 void person_center_up(struct world *w)
 {
     for (uint32_t i = 0; i < ASKED_MAX; i++) {
         w->person->asked[i].open = false;
     }
-    if (!disk_look(w)->has_record) {
-        ask(w, (struct request){.kind = REQUEST_LAUNCH,
-                                .spec = &w->scenario->spec,
-                                .workers = w->scenario->workers});
-    }
+    launch(w);
 }
 
 /* --- Odd moments --- */
@@ -171,10 +176,12 @@ static void look(struct world *w)
                    job != NULL ? job_phase_name(job->phase) : "not there");
         return;
     }
-    if (!d->has_record || w->center->core == NULL) {
+    if (w->center->core == NULL) {
         return;
     }
-    if (d->record.state == JOB_FAILED) {
+    if (!d->has_record) {
+        launch(w);
+    } else if (d->record.state == JOB_FAILED) {
         world_fail(w, "the job failed: %s", d->record.reason);
     } else if (d->record.state == JOB_PAUSED && !is_waiting(w) &&
                (calm || world_chance(w, 4))) {

@@ -1,0 +1,232 @@
+#include "coordinator/shell/workers.h"
+
+#include "base/mem.h"
+#include "tests/unit/coordinator/shell/fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LINKS = 3 };
+
+struct world {
+    char dir[64];
+    uint64_t live;
+    struct loop *loop;
+    struct link_context *context;
+    struct workers *workers;
+    struct link *links[LINKS];
+    uint32_t peer; /* of the last message */
+    enum wire_kind kind;
+    int count;
+};
+
+static void on_message(void *owner, uint32_t peer, const struct wire *message)
+{
+    struct world *w = owner;
+
+    w->peer = peer;
+    w->kind = message->kind;
+    w->count++;
+}
+
+static int setup(void **state)
+{
+    struct world *w = calloc(1, sizeof(*w));
+    struct workers_options options = {.on_message = on_message, .owner = w};
+    const struct link_options dealer = {.kind = LINK_DEALER,
+                                        .part_bytes_max = CONTROL_BYTES_MAX};
+    char endpoint[96];
+
+    assert_non_null(w);
+    w->live = mem_live();
+    fixture_make_dir(w->dir);
+    (void)snprintf(endpoint, sizeof(endpoint), "ipc://%s/w", w->dir);
+    assert_int_equal(loop_open(&w->loop), STATUS_OK);
+    assert_int_equal(link_context_open(&w->context), STATUS_OK);
+    options.loop = w->loop;
+    options.context = w->context;
+    options.endpoint = endpoint;
+    assert_int_equal(workers_open(&options, &w->workers), STATUS_OK);
+    for (int l = 0; l < LINKS; l++) {
+        assert_int_equal(
+            link_connect(w->context, &dealer, endpoint, &w->links[l]),
+            STATUS_OK);
+    }
+    *state = w;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct world *w = *state;
+
+    for (int l = 0; l < LINKS; l++) {
+        link_close(w->links[l]);
+    }
+    workers_close(w->workers);
+    link_context_close(w->context);
+    loop_close(w->loop);
+    fixture_remove_dir(w->dir);
+    assert_int_equal(mem_live(), w->live);
+    free(w);
+    return 0;
+}
+
+static void send_bytes(struct world *w, int link, const void *bytes,
+                       size_t size)
+{
+    struct frame part;
+    enum status status = STATUS_BUSY;
+
+    assert_int_equal(frame_init_copy(&part, bytes, size), STATUS_OK);
+    for (int i = 0; i < 2000 && status == STATUS_BUSY; i++) {
+        status = link_send(w->links[link], &part, 1);
+        if (status == STATUS_BUSY) {
+            assert_int_equal(loop_turn(w->loop, 1), STATUS_OK);
+        }
+    }
+    assert_int_equal(status, STATUS_OK);
+}
+
+static void send_wire(struct world *w, int link, const struct wire *message)
+{
+    unsigned char *bytes = NULL;
+    size_t size = 0;
+
+    assert_int_equal(wire_encode(message, &bytes, &size), STATUS_OK);
+    send_bytes(w, link, bytes, size);
+    mem_free(bytes);
+}
+
+static void turn_until(struct world *w, const int *value, int wanted)
+{
+    for (int i = 0; i < 2000 && *value < wanted; i++) {
+        assert_int_equal(loop_turn(w->loop, 1), STATUS_OK);
+    }
+    assert_int_equal(*value, wanted);
+}
+
+static const struct wire beat = {.kind = WIRE_HEARTBEAT,
+                                 .heartbeat = {.life = 1}};
+
+static void test_workers__numbers_each_peer(void **state)
+{
+    struct world *w = *state;
+    uint32_t first = 0;
+
+    send_wire(w, 0, &beat);
+    turn_until(w, &w->count, 1);
+    first = w->peer;
+    send_wire(w, 1, &beat);
+    turn_until(w, &w->count, 2);
+    assert_int_not_equal(w->peer, first);
+    send_wire(w, 0, &beat);
+    turn_until(w, &w->count, 3);
+
+    assert_int_equal(w->peer, first);
+    assert_int_equal(w->kind, WIRE_HEARTBEAT);
+}
+
+static void test_workers__sends_to_a_peer(void **state)
+{
+    struct world *w = *state;
+    const struct wire release = {
+        .kind = WIRE_RELEASE,
+        .release = {.job = 1, .term = 2, .interval = 3}};
+    struct frame part;
+    size_t count = 0;
+    enum status status = STATUS_BUSY;
+
+    send_wire(w, 0, &beat);
+    turn_until(w, &w->count, 1);
+    assert_int_equal(workers_send(w->workers, w->peer, &release), STATUS_OK);
+
+    for (int i = 0; i < 2000 && status == STATUS_BUSY; i++) {
+        status = link_receive(w->links[0], &part, 1, &count);
+        if (status == STATUS_BUSY) {
+            assert_int_equal(loop_turn(w->loop, 1), STATUS_OK);
+        }
+    }
+    assert_int_equal(status, STATUS_OK);
+    frame_close(&part);
+}
+
+static void test_workers__drops_what_cannot_be_decoded(void **state)
+{
+    struct world *w = *state;
+
+    send_bytes(w, 0, "", 0);
+    send_bytes(w, 0, "\xff\xff\xff\xff\xff", 5);
+    send_wire(w, 0, &beat);
+    turn_until(w, &w->count, 1);
+
+    assert_int_equal(workers_malformed(w->workers), 2);
+}
+
+static void test_workers__tells_that_a_peer_is_gone(void **state)
+{
+    struct world *w = *state;
+    enum status status = STATUS_OK;
+
+    send_wire(w, 0, &beat);
+    turn_until(w, &w->count, 1);
+    link_close(w->links[0]);
+    w->links[0] = NULL;
+
+    for (int i = 0; i < 2000 && status == STATUS_OK; i++) {
+        assert_int_equal(loop_turn(w->loop, 1), STATUS_OK);
+        status = workers_send(w->workers, w->peer,
+                              &(struct wire){.kind = WIRE_QUIT});
+    }
+    assert_int_equal(status, STATUS_UNAVAILABLE);
+}
+
+static void test_workers__forgets_a_peer(void **state)
+{
+    struct world *w = *state;
+    uint32_t first = 0;
+
+    send_wire(w, 0, &beat);
+    turn_until(w, &w->count, 1);
+    first = w->peer;
+    workers_forget(w->workers, first);
+
+    assert_int_equal(workers_send(w->workers, first, &beat),
+                     STATUS_UNAVAILABLE);
+    send_wire(w, 0, &beat);
+    turn_until(w, &w->count, 2);
+    assert_int_not_equal(w->peer, first); /* a number is never used twice */
+}
+
+static void test_workers__waits_while_paused(void **state)
+{
+    struct world *w = *state;
+
+    send_wire(w, 0, &beat);
+    turn_until(w, &w->count, 1);
+    workers_pause(w->workers);
+    send_wire(w, 0, &beat);
+    for (int i = 0; i < 50; i++) {
+        assert_int_equal(loop_turn(w->loop, 1), STATUS_OK);
+    }
+    assert_int_equal(w->count, 1);
+
+    workers_resume(w->workers);
+    turn_until(w, &w->count, 2);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_workers__numbers_each_peer),
+        TEST(test_workers__sends_to_a_peer),
+        TEST(test_workers__drops_what_cannot_be_decoded),
+        TEST(test_workers__tells_that_a_peer_is_gone),
+        TEST(test_workers__forgets_a_peer),
+        TEST(test_workers__waits_while_paused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -216,7 +216,6 @@ static void on_launched(struct coord *c,
     job_move(job, PHASE_WAITING);
     struct text text = action_event(out, token->slot, "state", 0);
     text_add(&text, "waiting");
-    start_waiting(c, out);
 }
 
 static void on_restored(struct coord *c,
@@ -400,7 +399,6 @@ static void on_loaded(struct coord *c,
         carry_out_want(c, token.slot, out);
         return;
     }
-    start_waiting(c, out);
 }
 
 static void on_phase_deadline(struct coord *c,
@@ -440,7 +438,6 @@ static void on_stall(struct coord *c, uint32_t slot, struct actions *out)
 
     job->stalls += job->stalls < STALLS_MAX ? 1 : 0;
     roll_back(c, slot, "no worker got on with its work for too long", out);
-    start_waiting(c, out);
 }
 
 static void on_timeout(struct coord *c, struct actions *out)
@@ -474,7 +471,6 @@ static void on_timeout(struct coord *c, struct actions *out)
                       out);
         }
     }
-    start_waiting(c, out);
     for (uint32_t s = 0; s < JOBS_MAX; s++) {
         if (c->jobs[s].phase == PHASE_RUNNING) {
             run_on(c, s, out);
@@ -521,6 +517,9 @@ void coord_step(struct coord *c,
         take_request(c, &ev->request, out);
         break;
     }
+    /* Once, and last: actions borrow the placement, so a job that is placed
+     * must not lose it in the same step. */
+    start_waiting(c, out);
     quit_if_quiet(c, out);
     give_tokens(c, out);
 }

@@ -194,7 +194,6 @@ void load_head(struct coord *c, uint32_t slot, bool resume, struct actions *out)
             job_move(job, PHASE_LOADING);
         }
         job_move(job, PHASE_WAITING);
-        start_waiting(c, out);
         return;
     }
     if (job->phase != PHASE_LOADING) {
@@ -297,7 +296,6 @@ void lose_worker(struct coord *c,
     struct action *action = action_add(out, ACTION_FORGET_PEER);
 
     action->forget_peer.peer = peer;
-    start_waiting(c, out);
 }
 
 /* --- Stopping --- */
@@ -343,7 +341,6 @@ void end_job(struct coord *c,
     job->record.ended_ms = c->now_ms + c->wall_offset_ms;
     set_reason(job, reason);
     store_state(c, slot, request, out);
-    start_waiting(c, out);
 }
 
 void pause_job(struct coord *c,
@@ -359,7 +356,6 @@ void pause_job(struct coord *c,
     job_move(job, PHASE_PAUSED);
     set_reason(job, reason);
     store_state(c, slot, request, out);
-    start_waiting(c, out);
 }
 
 void begin_restore(struct coord *c,
@@ -452,7 +448,6 @@ static void finish_evaluation(struct coord *c,
                  "evaluated");
     job_send_drop(job, &c->members, out);
     slot_free(c, slot, out);
-    start_waiting(c, out);
 }
 
 static void tell_progress(struct coord *c, uint32_t slot, struct actions *out)

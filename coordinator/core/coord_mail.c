@@ -52,7 +52,6 @@ static void on_hello(struct coord *c,
     action->send.message.welcome.timeout_ms = (uint32_t)c->timeout_ms;
     memcpy(action->send.message.welcome.chunk_endpoint, c->chunk_endpoint,
            sizeof(c->chunk_endpoint));
-    start_waiting(c, out);
 }
 
 static void on_opened(struct coord *c,
@@ -122,7 +121,6 @@ static void not_ready(struct coord *c,
     case STATUS_DEADLINE:
     case STATUS_BUSY:
         roll_back(c, slot, ready->error, out);
-        start_waiting(c, out);
         break;
     case STATUS_IO:
     case STATUS_FULL:
@@ -173,11 +171,16 @@ static void on_ready(struct coord *c,
     run_on(c, slot, out);
 }
 
+/* The version's own figures that still waited for a report come first and are
+ * not what was asked for. */
 static void tell_evaluations(struct job *job,
                              const struct report *report,
                              struct actions *out)
 {
-    for (uint32_t e = 0; e < report->evaluations_count; e++) {
+    uint32_t last = job->origin->shards_count - 1;
+
+    for (uint32_t e = job->origin->shards[last].evaluations_count;
+         e < report->evaluations_count; e++) {
         struct action *action = action_add(out, ACTION_EVALUATION);
 
         action->evaluation.request = job->evaluate_request;
@@ -236,7 +239,6 @@ static void on_fault(struct coord *c,
     text_add(&text, " says: ");
     text_add(&text, fault->text);
     roll_back(c, slot, line, out);
-    start_waiting(c, out);
 }
 
 /* Messages about a job that the worker hosts. */
@@ -324,6 +326,7 @@ void take_message(struct coord *c,
         on_job_message(c, worker, m, m->fault.job, out);
         break;
     case WIRE_GOODBYE:
+        c->members.items[worker].left = true;
         lose_worker(c, worker, "said goodbye", out);
         break;
     case WIRE_HELLO:

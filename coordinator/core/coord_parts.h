@@ -45,7 +45,7 @@ void store_state(struct coord *c,
                  uint64_t request,
                  struct actions *out);
 
-/* Places what can be placed. */
+/* Places what can be placed. coord_step alone calls it. */
 void start_waiting(struct coord *c, struct actions *out);
 
 /* A version of the slot's job is being written: where the head will be is not

@@ -14,12 +14,13 @@ enum { NO_PEER = UINT32_MAX, NO_WORKER = UINT32_MAX };
 struct member {
     bool used;
     bool present; /* heard of within the timeout, and not gone */
+    bool left;    /* gone with a goodbye */
     uint32_t peer;
     uint64_t seen_ms;
     struct wire_hello hello;
     uint64_t shard_steps; /* since its process started */
     uint64_t bytes_sent;
-    uint64_t turns; /* of its computing */
+    uint64_t turns;    /* of its computing */
     uint32_t sessions; /* jobs placed on it */
     bool training;     /* one of them trains */
 };

@@ -240,7 +240,8 @@ static void view_worker(const struct coord *core,
     to->name = text_of(m->hello.name);
     to->host = text_of(m->hello.host);
     to->pid = m->hello.pid;
-    to->state = text_of(!m->present       ? "lost"
+    to->state = text_of(m->left           ? "left"
+                        : !m->present     ? "lost"
                         : m->sessions > 0 ? "busy"
                                           : "idle");
     to->shard_steps = m->shard_steps;

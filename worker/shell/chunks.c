@@ -11,7 +11,7 @@
 enum {
     RETRY_MS = 10,        /* while the link does not stand */
     ANSWERS_PER_CALL = 8, /* of up to 1 MB each */
-    HEARTBEAT_MS = 1000
+    HEARTBEAT_MS = 2000
 };
 
 enum request_state { REQUEST_FREE = 0, REQUEST_WAITING, REQUEST_SENT };

@@ -9,7 +9,7 @@ enum {
     RETRY_MS = 20,          /* while the coordinator cannot be reached */
     MESSAGES_PER_CALL = 16, /* so that frames get their turn */
     LINGER_MS = 500,        /* a goodbye that is not read by then is lost */
-    HEARTBEAT_MS = 1000
+    HEARTBEAT_MS = 2000
 };
 
 struct waiting {

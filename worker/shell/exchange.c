@@ -11,8 +11,9 @@
 enum {
     /* Frames taken in per call, so that control traffic gets its turn. */
     FRAMES_PER_CALL = 64,
-    /* The other side of a broken tcp link is given up after about a second. */
-    HEARTBEAT_MS = 300
+    /* A tcp link whose other end is silent is given up after three of these; a
+     * process that dies is noticed at once. */
+    HEARTBEAT_MS = 2000
 };
 
 struct peer {

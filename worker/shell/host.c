@@ -4,19 +4,17 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/text.h"
 #include "worker/core/agent.h"
 #include "worker/shell/control.h"
 #include "worker/shell/fingerprint.h"
+#include "worker/shell/identity.h"
 #include "worker/shell/slot.h"
 #include "worker/shell/tell.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
     /* Hashes of a window, data sets, sessions being made. */
@@ -42,7 +40,7 @@ struct probe {
 struct host {
     struct settings settings;
     struct fingerprint fingerprint;
-    uint64_t incarnation;
+    struct identity identity;
     struct loop *loop;
     struct link_context *context;
     struct services services;
@@ -299,7 +297,7 @@ static void execute(struct host *host, const struct agent_action *action)
     switch (action->type) {
     case AGENT_ACT_HELLO:
         tell_hello(host->control, &host->settings, &host->fingerprint,
-                   host->incarnation,
+                   host->identity.incarnation,
                    exchange_endpoint(host->services.exchange));
         return;
     case AGENT_ACT_HEARTBEAT:
@@ -383,46 +381,6 @@ static void on_signal(void *owner, int number)
 
 /* Life */
 
-static enum status draw_incarnation(uint64_t *out)
-{
-    int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
-    ssize_t size = fd < 0 ? -1 : read(fd, out, sizeof(*out));
-
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    return size == (ssize_t)sizeof(*out) ? STATUS_OK : STATUS_IO;
-}
-
-/* 64 bits in hexadecimal. */
-static void add_hex(struct text *text, uint64_t value)
-{
-    char hex[20];
-
-    (void)snprintf(hex, sizeof(hex), "%016" PRIx64, value);
-    text_add(text, hex);
-}
-
-/* Every process has an ipc path of its own: what an earlier life of the name
- * has left behind is not touched. */
-static enum status data_endpoint(const struct host *host,
-                                 char out[ENDPOINT_BYTES_MAX])
-{
-    struct text text;
-
-    text_init(&text, out, ENDPOINT_BYTES_MAX);
-    text_add(&text, host->settings.data);
-    if (host->settings.data[0] == '\0') {
-        text_add(&text, "ipc://");
-        text_add(&text, host->settings.runtime);
-        text_add(&text, "/");
-        text_add(&text, host->settings.name);
-        text_add(&text, "-");
-        add_hex(&text, host->incarnation);
-    }
-    return text.cut ? STATUS_INVALID : STATUS_OK;
-}
-
 static enum status open_pools(struct host *host)
 {
     struct services *s = &host->services;
@@ -442,30 +400,19 @@ static enum status open_pools(struct host *host)
 static enum status open_links(struct host *host)
 {
     struct services *s = &host->services;
-    char data[ENDPOINT_BYTES_MAX];
-    char id[NAME_BYTES_MAX + 24];
-    struct text text;
     struct exchange_options exchange = {.loop = host->loop,
                                         .context = host->context,
-                                        .endpoint = data,
+                                        .endpoint = host->identity.endpoint,
                                         .owner = host,
                                         .on_frame = on_frame};
     struct control_options control = {.loop = host->loop,
                                       .context = host->context,
                                       .endpoint = host->settings.connect,
-                                      .routing_id = id,
+                                      .routing_id = host->identity.routing_id,
                                       .owner = host,
                                       .on_message = on_message};
-    enum status status = STATUS_OK;
+    enum status status = exchange_open(&exchange, &s->exchange);
 
-    text_init(&text, id, sizeof(id));
-    text_add(&text, host->settings.name);
-    text_add(&text, "-");
-    add_hex(&text, host->incarnation);
-    status = data_endpoint(host, data);
-    if (status == STATUS_OK) {
-        status = exchange_open(&exchange, &s->exchange);
-    }
     if (status == STATUS_OK) {
         status = chunks_open(host->loop, host->context, &s->chunks);
     }
@@ -499,7 +446,7 @@ static enum status open_services(struct host *host)
 
 static enum status open_all(struct host *host)
 {
-    enum status status = draw_incarnation(&host->incarnation);
+    enum status status = identity_draw(&host->settings, &host->identity);
 
     if (status == STATUS_OK) {
         status = fingerprint_take(&host->fingerprint);

@@ -373,6 +373,8 @@ static struct version *fake_version(struct fakeworld *w,
     assert_false(writer.failed);
     v->policy_bytes = (uint32_t)writer.at;
     v->shards_count = job_shards_total(job);
+    v->shards = mem_array(v->shards_count, sizeof(v->shards[0]));
+    assert_non_null(v->shards);
     return v;
 }
 
@@ -411,7 +413,8 @@ static void fake_restore(struct fakeworld *w, const struct action *action)
         v->pending = fake_copy(from->pending, sizeof(*from->pending));
     }
     v->policy = fake_copy(from->policy, POLICY_STATE_BYTES_MAX);
-    v->shards = NULL;
+    v->shards =
+        fake_copy(from->shards, from->shards_count * sizeof(v->shards[0]));
     fake_keep(w, v);
     e->event.stored.restored = from;
     w->journaled = 0;

@@ -99,8 +99,10 @@ void caller_close(struct caller *caller)
     free(caller);
 }
 
-static void start(struct caller_call *call, struct flag *flag,
-                  const grpc_op *ops, size_t count)
+static void start(struct caller_call *call,
+                  struct flag *flag,
+                  const grpc_op *ops,
+                  size_t count)
 {
     flag->pending = true;
     assert_int_equal(grpc_call_start_batch(call->grpc, ops, count, flag, NULL),
@@ -118,19 +120,20 @@ static void start_all(struct caller_call *call)
     const grpc_op metadata = {
         .op = GRPC_OP_RECV_INITIAL_METADATA,
         .data.recv_initial_metadata.recv_initial_metadata = &call->initial};
-    const grpc_op status = {.op = GRPC_OP_RECV_STATUS_ON_CLIENT,
-                            .data.recv_status_on_client = {
-                                .trailing_metadata = &call->trailing,
-                                .status = &call->code,
-                                .status_details = &call->details}};
+    const grpc_op status = {
+        .op = GRPC_OP_RECV_STATUS_ON_CLIENT,
+        .data.recv_status_on_client = {.trailing_metadata = &call->trailing,
+                                       .status = &call->code,
+                                       .status_details = &call->details}};
 
     start(call, &call->sent, send, 3);
     start(call, &call->metadata, &metadata, 1);
     start(call, &call->status, &status, 1);
 }
 
-static struct caller_call *
-begin(struct caller *caller, const char *path, grpc_byte_buffer *request)
+static struct caller_call *begin(struct caller *caller,
+                                 const char *path,
+                                 grpc_byte_buffer *request)
 {
     struct caller_call *call = calloc(1, sizeof(*call));
     grpc_slice where = grpc_slice_from_copied_string(path);
@@ -142,8 +145,8 @@ begin(struct caller *caller, const char *path, grpc_byte_buffer *request)
     grpc_metadata_array_init(&call->trailing);
     call->details = grpc_empty_slice();
     call->grpc = grpc_channel_create_call(
-        caller->channel, NULL, GRPC_PROPAGATE_DEFAULTS, caller->queue,
-        where, NULL, gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
+        caller->channel, NULL, GRPC_PROPAGATE_DEFAULTS, caller->queue, where,
+        NULL, gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
     grpc_slice_unref(where);
     start_all(call);
     return call;
@@ -175,8 +178,7 @@ struct caller_call *caller_ask(struct caller *caller,
 void *caller_next(struct caller_call *call, enum rpc_method method)
 {
     const grpc_op receive = {.op = GRPC_OP_RECV_MESSAGE,
-                             .data.recv_message.recv_message =
-                                 &call->incoming};
+                             .data.recv_message.recv_message = &call->incoming};
     ProtobufCMessage *message = NULL;
     size_t count = 0;
 
@@ -185,9 +187,9 @@ void *caller_next(struct caller_call *call, enum rpc_method method)
     if (!call->message.success || call->incoming == NULL) {
         return NULL;
     }
-    assert_int_equal(rpc_unpack(call->incoming,
-                                rpc_table(&count)[method].reply, &message),
-                     STATUS_OK);
+    assert_int_equal(
+        rpc_unpack(call->incoming, rpc_table(&count)[method].reply, &message),
+        STATUS_OK);
     grpc_byte_buffer_destroy(call->incoming);
     call->incoming = NULL;
     return message;

@@ -3,6 +3,7 @@
 #include "tests/unit/coordinator/shell/fixture.h"
 
 #include "base/mem.h"
+#include "coordinator/core/state.h"
 #include "coordinator/shell/manifest.h"
 #include "coordinator/shell/recordcode.h"
 
@@ -18,8 +19,10 @@ void fixture_make_dir(char dir[64])
     assert_non_null(mkdtemp(dir));
 }
 
-static int
-remove_one(const char *path, const struct stat *info, int type, struct FTW *at)
+static int remove_one(const char *path,
+                      const struct stat *info,
+                      int type,
+                      struct FTW *at)
 {
     (void)info;
     (void)type;
@@ -121,15 +124,16 @@ void fixture_put_job(struct fixture *f, const struct job_record *record)
     size_t size = recordcode_encode(record, bytes);
 
     assert_int_equal(batch_open(&batch), STATUS_OK);
-    assert_int_equal(batch_put_job(batch, record->job, bytes, size),
-                     STATUS_OK);
+    assert_int_equal(batch_put_job(batch, record->job, bytes, size), STATUS_OK);
     assert_int_equal(store_apply(f->store, batch), STATUS_OK);
     batch_close(batch);
     mem_free(bytes);
 }
 
-static void
-init_record(struct fixture_model *m, uint32_t at, uint32_t layer, uint32_t shard)
+static void init_record(struct fixture_model *m,
+                        uint32_t at,
+                        uint32_t layer,
+                        uint32_t shard)
 {
     struct shard_record *record = &m->records[at];
     uint32_t units = m->arch.layers[layer].shard_units[shard];
@@ -170,13 +174,16 @@ static void init_arch(struct fixture_model *m)
                                           .units_max = MODEL_OUTPUTS,
                                           .units = m->units + MODEL_HIDDEN};
     for (uint32_t u = 0; u < MODEL_HIDDEN + MODEL_OUTPUTS; u++) {
-        m->units[u] = (struct unit){.id = {0, MODEL_INPUTS + u},
-                                    .fan_in = MODEL_INPUTS};
+        m->units[u] =
+            (struct unit){.id = {0, MODEL_INPUTS + u}, .fan_in = MODEL_INPUTS};
     }
 }
 
 void fixture_model_init(struct fixture_model *m)
 {
+    static struct plasticity_state state;
+    struct writer writer;
+
     memset(m, 0, sizeof(*m));
     sample_spec(&m->spec);
     m->spec.model.shards = 2;
@@ -194,16 +201,24 @@ void fixture_model_init(struct fixture_model *m)
             m->output_bias[o] = (float)(100 + 10 * o) + 0.5f;
         }
     }
+    state_init(&state);
+    writer_init(&writer, m->policy, sizeof(m->policy));
+    state_encode(&state, &writer);
+    assert_false(writer.failed);
     m->version = (struct version){.cause = CAUSE_START,
                                   .spec = &m->spec,
                                   .arch = &m->arch,
                                   .parameters = 37,
                                   .bytes = 148,
+                                  .policy = m->policy,
+                                  .policy_bytes = (uint32_t)writer.at,
                                   .shards_count = 3,
                                   .shards = m->records};
 }
 
-static void put_chunk(struct fixture *f, struct hash *hash, const void *bytes,
+static void put_chunk(struct fixture *f,
+                      struct hash *hash,
+                      const void *bytes,
                       size_t size)
 {
     struct chunk chunk = {.bytes = bytes, .size = size};

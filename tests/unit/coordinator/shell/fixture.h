@@ -51,6 +51,7 @@ struct fixture_model {
     float hidden_bias[MODEL_HIDDEN];
     float output[MODEL_OUTPUTS][MODEL_HIDDEN];
     float output_bias[MODEL_OUTPUTS];
+    unsigned char policy[POLICY_STATE_BYTES_MAX];
     struct version version;
 };
 void fixture_model_init(struct fixture_model *model);
@@ -71,8 +72,6 @@ typedef bool fixture_decode_fn(const void *bytes, size_t size);
 
 /* Every shorter text is refused, so is one byte more, and no flip of a bit
  * does more than change or refuse the record. */
-void fixture_torture(const void *bytes,
-                     size_t size,
-                     fixture_decode_fn *decode);
+void fixture_torture(const void *bytes, size_t size, fixture_decode_fn *decode);
 
 #endif /* TESTS_UNIT_COORDINATOR_SHELL_FIXTURE_H */

@@ -45,10 +45,9 @@ static int setup(void **state)
                                       .reader = w->reader,
                                       .endpoint = endpoint};
     assert_int_equal(chunks_open(&options, &w->chunks), STATUS_OK);
-    assert_int_equal(
-        link_connect(w->context, &dealer, chunks_endpoint(w->chunks),
-                     &w->worker),
-        STATUS_OK);
+    assert_int_equal(link_connect(w->context, &dealer,
+                                  chunks_endpoint(w->chunks), &w->worker),
+                     STATUS_OK);
     *state = w;
     return 0;
 }
@@ -86,19 +85,19 @@ static void send_parts(struct world *w, struct frame *parts, size_t count)
     assert_int_equal(status, STATUS_OK);
 }
 
-static void
-ask(struct world *w, enum chunk_kind kind, const struct hash *hash, size_t size)
+static void ask(struct world *w,
+                enum chunk_kind kind,
+                const struct hash *hash,
+                size_t size)
 {
     const struct chunk_header header = {.kind = kind, .hash = *hash};
     unsigned char bytes[CHUNK_HEADER_BYTES_MAX];
     size_t header_size = chunk_header_encode(&header, bytes);
     struct frame parts[2];
 
-    assert_int_equal(frame_init_copy(&parts[0], bytes, header_size),
-                     STATUS_OK);
+    assert_int_equal(frame_init_copy(&parts[0], bytes, header_size), STATUS_OK);
     if (kind == CHUNK_PUT) {
-        assert_int_equal(frame_init_copy(&parts[1], w->bytes, size),
-                         STATUS_OK);
+        assert_int_equal(frame_init_copy(&parts[1], w->bytes, size), STATUS_OK);
     }
     send_parts(w, parts, kind == CHUNK_PUT ? 2 : 1);
 }

@@ -7,7 +7,9 @@
 
 static struct sample sample;
 
-static void take(struct cuts *cuts, uint64_t term, uint64_t version,
+static void take(struct cuts *cuts,
+                 uint64_t term,
+                 uint64_t version,
                  uint32_t record)
 {
     const struct wire_shard_cut cut = {.job = 1,
@@ -52,8 +54,8 @@ static void test_cuts__orders_records_by_layer_and_shard(void **state)
         assert_int_equal(records[r].layer, sample.records[r].layer);
         assert_int_equal(records[r].shard, sample.records[r].shard);
     }
-    assert_true(hash_equal(&records[0].tensors[1].chunks[1],
-                           &sample.chunks[1]));
+    assert_true(
+        hash_equal(&records[0].tensors[1].chunks[1], &sample.chunks[1]));
 }
 
 static void test_cuts__keeps_one_record_of_a_shard(void **state)
@@ -100,8 +102,7 @@ static void test_cuts__never_grows_beyond_its_table(void **state)
     struct cuts *cuts = *state;
     uint32_t count = 0;
 
-    for (uint64_t version = 1; version <= 3 * JOBS_MAX * CUTS_MAX;
-         version++) {
+    for (uint64_t version = 1; version <= 3 * JOBS_MAX * CUTS_MAX; version++) {
         take(cuts, 5, version, 0);
     }
 

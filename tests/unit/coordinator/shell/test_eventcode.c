@@ -54,9 +54,8 @@ static void test_eventcode__withstands_any_bytes(void **state)
 static void test_eventcode__keeps_a_launch_apart_from_events(void **state)
 {
     const char *source = "name: fashion\n";
-    const struct launch_record launch = {.request_id = "r1",
-                                         .source = source,
-                                         .source_size = strlen(source)};
+    const struct launch_record launch = {
+        .request_id = "r1", .source = source, .source_size = strlen(source)};
     struct launch_record back;
     struct event_record event;
     size_t size = eventcode_encode_launch(&launch, bytes);

@@ -25,8 +25,7 @@ static void make_sample(void)
     grant.settings_count = 1;
     grant.settings[0] = (struct grant_setting){SETTING_RATE, 0.01};
     grant.edits_count = 1;
-    grant.edits[0] =
-        (struct edit){EDIT_LESION, 0, POLICY_CONTRIBUTION, 0, 2};
+    grant.edits[0] = (struct edit){EDIT_LESION, 0, POLICY_CONTRIBUTION, 0, 2};
     grant.units_count = 2;
     grant.units[0] = (struct edit_unit){{3, 800}, {0, 0}, 1, 0.5f};
     grant.units[1] = (struct edit_unit){{0, 784}, {0, 0}, 0, -1.0f};

@@ -78,8 +78,8 @@ static int setup(void **state)
     assert_int_equal(link_context_open(&w->context), STATUS_OK);
     assert_int_equal(jobs_open(w->loop, w->context, 1, 8, &w->writer),
                      STATUS_OK);
-    assert_int_equal(
-        keeper_open(w->f->store, w->writer, &events, &w->keeper), STATUS_OK);
+    assert_int_equal(keeper_open(w->f->store, w->writer, &events, &w->keeper),
+                     STATUS_OK);
     text_init(&w->told, w->line, sizeof(w->line));
     fixture_record(&w->record, 1);
     *state = w;
@@ -108,7 +108,9 @@ static void settle(struct world *w)
     }
 }
 
-static void put_event(struct world *w, uint64_t job, const char *kind,
+static void put_event(struct world *w,
+                      uint64_t job,
+                      const char *kind,
                       bool logged)
 {
     struct event_record event;
@@ -119,7 +121,9 @@ static void put_event(struct world *w, uint64_t job, const char *kind,
     keeper_event(w->keeper, job, &event, logged);
 }
 
-static bool count_record(void *owner, uint64_t key, const void *bytes,
+static bool count_record(void *owner,
+                         uint64_t key,
+                         const void *bytes,
                          size_t size)
 {
     uint64_t *count = owner;
@@ -168,9 +172,8 @@ static void test_keeper__collects_while_it_writes_and_keeps_the_order(
     keeper_put_job(w->keeper, 6, &w->record);
 
     settle(w);
-    assert_string_equal(w->line,
-                        "t1 t2 grow#1 t3 grow#2 t4 grow#3 t5 grow#4 "
-                        "progress#4 t6 ");
+    assert_string_equal(w->line, "t1 t2 grow#1 t3 grow#2 t4 grow#3 t5 grow#4 "
+                                 "progress#4 t6 ");
     assert_int_equal(count_log(w, LOG_JOURNAL, 1), 4);
     assert_int_equal(count_log(w, LOG_EVENTS, 1), 4);
 }
@@ -187,12 +190,11 @@ static void test_keeper__numbers_events_on_from_what_is_there(void **state)
 
     /* As a later coordinator would find them. */
     struct keeper *second = NULL;
-    const struct keeper_events events = {.on_stored = on_stored,
-                                         .on_event = on_event,
-                                         .owner = w};
+    const struct keeper_events events = {
+        .on_stored = on_stored, .on_event = on_event, .owner = w};
 
-    assert_int_equal(
-        keeper_open(w->f->store, w->writer, &events, &second), STATUS_OK);
+    assert_int_equal(keeper_open(w->f->store, w->writer, &events, &second),
+                     STATUS_OK);
     assert_int_equal(keeper_last_event(second, 1), 37);
     assert_int_equal(keeper_last_event(second, 2), 0);
     keeper_close(second);
@@ -303,7 +305,8 @@ static void test_keeper__tells_who_restores_what_is_not_there(void **state)
     assert_string_equal(w->line, "t9! ");
 }
 
-static void test_keeper__a_failed_write_is_told_and_the_next_one_is_made(void **state)
+static void test_keeper__a_failed_write_is_told_and_the_next_one_is_made(
+    void **state)
 {
     struct world *w = *state;
 
@@ -377,8 +380,7 @@ static void test_keeper__moves_tags(void **state)
     settle(w);
 
     assert_string_equal(w->line, "tagged not tagged ");
-    assert_int_equal(store_get_ref(w->f->store, 1, "good", &number),
-                     STATUS_OK);
+    assert_int_equal(store_get_ref(w->f->store, 1, "good", &number), STATUS_OK);
     assert_int_equal(number, 1);
 }
 

@@ -149,8 +149,7 @@ static void test_names__refuses_what_is_no_name(void **state)
 
     memset(text, 'x', sizeof(text));
     text[sizeof(text) - 1] = '\0';
-    assert_int_equal(names_find_job(f->store, text, &job, why),
-                     STATUS_INVALID);
+    assert_int_equal(names_find_job(f->store, text, &job, why), STATUS_INVALID);
     assert_int_equal(names_find_job(f->store, "a\nb", &job, why),
                      STATUS_INVALID);
     assert_int_equal(names_find_version(f->store, "", text, &name, why),
@@ -193,8 +192,8 @@ static void test_names__prints_numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(
-            test_names__finds_jobs_by_id_and_name, setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_names__finds_jobs_by_id_and_name,
+                                        setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_names__finds_versions_by_number,
                                         setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(

@@ -70,8 +70,7 @@ static void test_recordcode__leaves_the_output_alone_on_failure(void **state)
     size = recordcode_encode(&record, bytes);
     back.job = 99;
 
-    assert_int_equal(recordcode_decode(bytes, size - 1, &back),
-                     STATUS_CORRUPT);
+    assert_int_equal(recordcode_decode(bytes, size - 1, &back), STATUS_CORRUPT);
 
     assert_int_equal(back.job, 99);
 }
@@ -85,12 +84,10 @@ static void test_recordcode__tells_a_newer_format(void **state)
     size = recordcode_encode(&record, bytes);
     bytes[4] = 2;
 
-    assert_int_equal(recordcode_decode(bytes, size, &back),
-                     STATUS_UNSUPPORTED);
+    assert_int_equal(recordcode_decode(bytes, size, &back), STATUS_UNSUPPORTED);
 }
 
-static void test_recordcode__refuses_lines_that_are_their_own_past(
-    void **state)
+static void test_recordcode__refuses_lines_that_are_their_own_past(void **state)
 {
     size_t size;
 

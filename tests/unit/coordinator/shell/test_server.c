@@ -90,8 +90,10 @@ static void on_request(void *owner,
     }
 }
 
-static enum status open_server(struct world *w, const char *address,
-                               char *why, struct server **out)
+static enum status open_server(struct world *w,
+                               const char *address,
+                               char *why,
+                               struct server **out)
 {
     const struct server_options options = {.loop = w->loop,
                                            .context = w->context,
@@ -236,8 +238,7 @@ static void test_server__refuses_bytes_that_are_no_request(void **state)
     struct caller_call *call = caller_begin(
         w->caller, "/cajal.v1.Control/Launch", "\xff\xff\xff\xff\x07", 5);
 
-    assert_int_equal(caller_end(call, NULL, 0),
-                     GRPC_STATUS_INVALID_ARGUMENT);
+    assert_int_equal(caller_end(call, NULL, 0), GRPC_STATUS_INVALID_ARGUMENT);
 }
 
 static void test_server__refuses_a_request_that_is_too_large(void **state)
@@ -248,12 +249,11 @@ static void test_server__refuses_a_request_that_is_too_large(void **state)
     struct caller_call *call = caller_begin(
         w->caller, "/cajal.v1.Control/Launch", bytes, RPC_BYTES_MAX + 1000);
 
-    assert_int_equal(caller_end(call, NULL, 0),
-                     GRPC_STATUS_RESOURCE_EXHAUSTED);
+    assert_int_equal(caller_end(call, NULL, 0), GRPC_STATUS_RESOURCE_EXHAUSTED);
     free(bytes);
-    assert_int_equal(caller_unary(w->caller, RPC_ABOUT, &about.base, NULL,
-                                  NULL, 0),
-                     GRPC_STATUS_OK);
+    assert_int_equal(
+        caller_unary(w->caller, RPC_ABOUT, &about.base, NULL, NULL, 0),
+        GRPC_STATUS_OK);
 }
 
 static void test_server__refuses_an_address_in_use(void **state)
@@ -263,8 +263,7 @@ static void test_server__refuses_an_address_in_use(void **state)
     struct server *second = NULL;
     char address[64];
 
-    assert_int_equal(open_server(w, w->address, why, &second),
-                     STATUS_CONFLICT);
+    assert_int_equal(open_server(w, w->address, why, &second), STATUS_CONFLICT);
     assert_non_null(strstr(why, "in use"));
     assert_int_equal(open_server(w, "ipv4:127.0.0.1:0", why, &second),
                      STATUS_OK);

@@ -27,12 +27,14 @@ struct world {
     struct caller *caller;
 };
 
-static void put_stat(struct fixture *f, uint64_t interval, uint32_t task,
+static void put_stat(struct fixture *f,
+                     uint64_t interval,
+                     uint32_t task,
                      bool evaluated)
 {
     static unsigned char bytes[RECORD_BYTES_MAX];
-    const struct evaluation held_out = {
-        EVALUATION_HELD_OUT, task > 0 ? task - 1 : 0, 100, 90, 40};
+    const struct evaluation held_out = {EVALUATION_HELD_OUT,
+                                        task > 0 ? task - 1 : 0, 100, 90, 40};
     const struct interval_stat stat = {.interval = interval,
                                        .step = 10 * interval + 10,
                                        .task = task,
@@ -115,8 +117,8 @@ static void fill_store(const char *dir)
 static void open_shell(struct world *w)
 {
     char why[ERROR_BYTES_MAX] = "";
-    enum status status = shell_open(w->loop, &w->options, why, sizeof(why),
-                                    &w->shell);
+    enum status status =
+        shell_open(w->loop, &w->options, why, sizeof(why), &w->shell);
 
     if (status != STATUS_OK) {
         (void)fprintf(stderr, "%s\n", why);
@@ -163,12 +165,13 @@ static int teardown(void **state)
     return 0;
 }
 
-static int
-unary(struct world *w, enum rpc_method method, const void *request, void **out,
-      char text[ERROR_BYTES_MAX])
+static int unary(struct world *w,
+                 enum rpc_method method,
+                 const void *request,
+                 void **out,
+                 char text[ERROR_BYTES_MAX])
 {
-    return caller_unary(w->caller, method, request, out, text,
-                        ERROR_BYTES_MAX);
+    return caller_unary(w->caller, method, request, out, text, ERROR_BYTES_MAX);
 }
 
 static void launch(struct world *w, const char *id, char out[16])
@@ -341,8 +344,7 @@ static void test_shell__a_watch_from_the_past_tells_all(void **state)
 
     launch(w, "", job);
     cancel.job = job;
-    assert_int_equal(unary(w, RPC_CANCEL, &cancel, NULL, NULL),
-                     GRPC_STATUS_OK);
+    assert_int_equal(unary(w, RPC_CANCEL, &cancel, NULL, NULL), GRPC_STATUS_OK);
     watch.job = job;
     watch.from = 1;
     watch.until_end = true;
@@ -543,8 +545,7 @@ static void test_shell__tells_what_lies_between_versions(void **state)
 static void test_shell__sums_the_metrics_of_tasks(void **state)
 {
     struct world *w = *state;
-    const Cajal__V1__MetricsRequest request =
-        CAJAL__V1__METRICS_REQUEST__INIT;
+    const Cajal__V1__MetricsRequest request = CAJAL__V1__METRICS_REQUEST__INIT;
     struct caller_call *call =
         caller_ask(w->caller, RPC_METRICS, &request.base);
     Cajal__V1__TaskMetrics *m = caller_next(call, RPC_METRICS);
@@ -565,7 +566,9 @@ static void test_shell__sums_the_metrics_of_tasks(void **state)
     assert_int_equal(caller_end(call, NULL, 0), GRPC_STATUS_OK);
 }
 
-static void restore(struct world *w, bool dry_run, const char *wanted_version,
+static void restore(struct world *w,
+                    bool dry_run,
+                    const char *wanted_version,
                     const char *wanted_text)
 {
     Cajal__V1__RestoreRequest request = CAJAL__V1__RESTORE_REQUEST__INIT;
@@ -610,15 +613,13 @@ static void test_shell__restores_and_takes_it_back(void **state)
     expect_head(w, "v3");
     restore(w, false, "v4", "restored v1");
     expect_head(w, "v4");
-    assert_int_equal(unary(w, RPC_UNDO, &undo, &message, NULL),
-                     GRPC_STATUS_OK);
+    assert_int_equal(unary(w, RPC_UNDO, &undo, &message, NULL), GRPC_STATUS_OK);
     reply = message;
     assert_string_equal(reply->version, "v5");
     assert_string_equal(reply->state, "paused");
     rpc_free(message);
     /* And an undo can be undone. */
-    assert_int_equal(unary(w, RPC_UNDO, &undo, &message, NULL),
-                     GRPC_STATUS_OK);
+    assert_int_equal(unary(w, RPC_UNDO, &undo, &message, NULL), GRPC_STATUS_OK);
     reply = message;
     assert_string_equal(reply->version, "v6");
     rpc_free(message);
@@ -787,8 +788,7 @@ static void test_shell__shuts_down_and_leaves_jobs_for_the_next(void **state)
     char job[16];
 
     launch(w, "", job);
-    assert_int_equal(unary(w, RPC_SHUTDOWN, &down, NULL, NULL),
-                     GRPC_STATUS_OK);
+    assert_int_equal(unary(w, RPC_SHUTDOWN, &down, NULL, NULL), GRPC_STATUS_OK);
     caller_close(w->caller);
     shell_close(w->shell);
     open_shell(w);

@@ -73,7 +73,9 @@ static int teardown(void **state)
     return 0;
 }
 
-static void send_bytes(struct world *w, int link, const void *bytes,
+static void send_bytes(struct world *w,
+                       int link,
+                       const void *bytes,
                        size_t size)
 {
     struct frame part;
@@ -132,8 +134,7 @@ static void test_workers__sends_to_a_peer(void **state)
 {
     struct world *w = *state;
     const struct wire release = {
-        .kind = WIRE_RELEASE,
-        .release = {.job = 1, .term = 2, .interval = 3}};
+        .kind = WIRE_RELEASE, .release = {.job = 1, .term = 2, .interval = 3}};
     struct frame part;
     size_t count = 0;
     enum status status = STATUS_BUSY;

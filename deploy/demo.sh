@@ -17,6 +17,7 @@ export CAJAL_STORE=$store
 echo
 echo "\$ cajal history --store $store"
 "$cajal" history
+echo "   (+ grown, - pruned, ~ renewed)"
 echo
 echo "\$ cajal metrics --store $store"
 "$cajal" metrics

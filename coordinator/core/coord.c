@@ -56,17 +56,40 @@ void token_drop_slot(struct coord *c, uint32_t slot)
     }
 }
 
-bool commit_is_on_its_way(const struct coord *c, uint32_t slot)
+static bool is_on_its_way(const struct coord *c,
+                          uint32_t slot,
+                          enum token_kind kind)
 {
     for (uint32_t t = 0; t < TOKENS_MAX; t++) {
         const struct token *token = &c->tokens[t];
 
-        if (token->id != 0 && token->kind == TOKEN_COMMIT &&
-            token->slot == slot) {
+        if (token->id != 0 && token->kind == kind && token->slot == slot) {
             return true;
         }
     }
     return false;
+}
+
+bool commit_is_on_its_way(const struct coord *c, uint32_t slot)
+{
+    return is_on_its_way(c, slot, TOKEN_COMMIT);
+}
+
+bool load_must_wait(const struct coord *c, uint32_t slot)
+{
+    return is_on_its_way(c, slot, TOKEN_COMMIT) ||
+           is_on_its_way(c, slot, TOKEN_JOURNAL);
+}
+
+/* What a load has waited for has been answered. */
+static void load_on(struct coord *c, uint32_t slot, struct actions *out)
+{
+    struct job *job = &c->jobs[slot];
+
+    if (job->phase == PHASE_LOADING && !load_must_wait(c, slot) &&
+        !is_on_its_way(c, slot, TOKEN_LOAD)) {
+        load_head(c, slot, job->resume_wanted, out);
+    }
 }
 
 static bool token_take(struct coord *c, uint64_t id, struct token *out)
@@ -153,9 +176,7 @@ static void on_late_commit(struct coord *c,
         job->record.head = token->detail;
         job->record.last_version = token->detail;
     }
-    if (job->phase == PHASE_LOADING && !commit_is_on_its_way(c, token->slot)) {
-        load_head(c, token->slot, job->resume_wanted, out);
-    }
+    load_on(c, token->slot, out);
 }
 
 static void on_committed(struct coord *c,
@@ -314,11 +335,12 @@ static void on_stored(struct coord *c,
     case TOKEN_JOURNAL:
         if (ev->stored.status != STATUS_OK) {
             roll_back(c, token.slot, "the journal could not be written", out);
-            break;
+        } else {
+            job_take_stored_grant(&c->jobs[token.slot], token.slot,
+                                  token.detail, out);
+            run_on(c, token.slot, out);
         }
-        job_take_stored_grant(&c->jobs[token.slot], token.slot, token.detail,
-                              out);
-        run_on(c, token.slot, out);
+        load_on(c, token.slot, out);
         break;
     case TOKEN_COMMIT:
         on_committed(c, &token, ev->stored.status, out);
@@ -379,7 +401,10 @@ static void on_loaded(struct coord *c,
     if (status == STATUS_OK) {
         job->memory = ev->loaded.memory;
         job->origin = ev->loaded.version;
-        job->journaled = ev->loaded.journaled;
+        /* Records that we have written since may not be there yet. */
+        if (job->journaled < ev->loaded.journaled) {
+            job->journaled = ev->loaded.journaled;
+        }
         job->inputs_count = ev->loaded.inputs_count < INPUTS_MAX
                                 ? ev->loaded.inputs_count
                                 : INPUTS_MAX;

@@ -181,7 +181,7 @@ void load_head(struct coord *c, uint32_t slot, bool resume, struct actions *out)
 
     job->resume_wanted = resume;
     job->phase_deadline_ms = UINT64_MAX;
-    if (commit_is_on_its_way(c, slot)) {
+    if (load_must_wait(c, slot)) {
         if (job->phase != PHASE_LOADING) {
             job_move(job, PHASE_LOADING);
         }

@@ -51,8 +51,10 @@ void start_waiting(struct coord *c, struct actions *out);
 /* A version of the slot's job is being written: where the head will be is not
  * known before it is. */
 bool commit_is_on_its_way(const struct coord *c, uint32_t slot);
+/* That, or a person's setting: a replay must find it in the journal. */
+bool load_must_wait(const struct coord *c, uint32_t slot);
 
-/* The head is loaded and, if `resume`, run. Waits for a commit on its way. */
+/* The head is loaded and, if `resume`, run. Waits where it must. */
 void load_head(struct coord *c,
                uint32_t slot,
                bool resume,

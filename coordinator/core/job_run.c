@@ -25,6 +25,11 @@ bool job_can_decide(const struct job *job)
     if (job->phase != PHASE_RUNNING || job->closing_decided) {
         return false;
     }
+    /* Nothing is decided before there is a version: a replay from nothing has
+     * no journal to go by. Nor behind a setting that is not yet durable. */
+    if (job->record.head == 0 || job->gated[(job->decided - 1) % GRANTS_MAX]) {
+        return false;
+    }
     /* Grants 0 and 1 of a run are there from its beginning. */
     return job->decided >= 2 && job->reported + 1 >= job->decided &&
            job_cut_room(job);
@@ -35,15 +40,25 @@ bool job_waits_for_workers(const struct job *job)
     if (job->phase != PHASE_RUNNING || job->reported == job->sent) {
         return false;
     }
-    /* At a boundary that stops the job it is the store that is waited for. */
-    return job->reported + 1 < job->sent ||
-           !job->grants[job->reported % GRANTS_MAX].hold;
+    if (job->reported + 1 < job->sent ||
+        !job->grants[job->reported % GRANTS_MAX].hold) {
+        return true;
+    }
+    /* A boundary that stops the job: once it is cut, the store is waited for.
+     */
+    for (uint32_t c = 0; c < CUTS_MAX; c++) {
+        const struct cut *cut = &job->cuts[c];
+
+        if (cut->used && cut->interval == job->reported) {
+            return cut->shards_missing > 0;
+        }
+    }
+    return false;
 }
 
 /* Settings asked for by people, and journaled ones that a replay repeats. What
  * was decided before is decided the same, so people's wait until the replay is
- * over; and until there is a version, without which nothing would bring the
- * journal's back. */
+ * over. */
 static void apply_settings(struct job *job,
                            uint64_t interval,
                            struct grant_setting *settings,
@@ -59,7 +74,7 @@ static void apply_settings(struct job *job,
             settings[(*count)++] = job->inputs[i].setting;
         }
     }
-    if (interval >= job->journaled && job->record.head != 0) {
+    if (interval >= job->journaled) {
         for (uint32_t i = 0; i < job->settings_count; i++) {
             waiting[*count] = job->setting_requests[i];
             settings[(*count)++] = job->settings[i];

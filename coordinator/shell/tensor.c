@@ -10,7 +10,8 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 
 struct tensor_reader {
     struct store *store;
-    const struct hash *chunk; /* what bytes holds; NULL: nothing */
+    bool loaded;
+    struct hash chunk; /* what bytes holds, if loaded */
     size_t size;
     unsigned char bytes[CHUNK_BYTES_MAX];
 };
@@ -36,14 +37,15 @@ static enum status load(struct tensor_reader *reader, const struct hash *chunk)
 {
     enum status status = STATUS_OK;
 
-    if (reader->chunk != NULL && hash_equal(reader->chunk, chunk)) {
+    if (reader->loaded && hash_equal(&reader->chunk, chunk)) {
         return STATUS_OK;
     }
-    reader->chunk = NULL;
+    reader->loaded = false;
     status =
         store_get_chunk(reader->store, chunk, reader->bytes, &reader->size);
     if (status == STATUS_OK) {
-        reader->chunk = chunk;
+        reader->chunk = *chunk;
+        reader->loaded = true;
     }
     return status;
 }

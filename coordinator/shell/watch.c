@@ -14,7 +14,10 @@ struct watcher {
     uint64_t wanted; /* next sequence number to send */
     uint64_t last;   /* of the last event that is logged */
     bool until_end;
-    bool ended; /* the last event sent says so */
+    bool ended;                  /* the newest that is known says so */
+    bool told;                   /* and the client has heard it */
+    struct event_record present; /* as it was when the watch began, ... */
+    uint64_t began;              /* ... which was behind this event */
 };
 
 struct watch {
@@ -81,6 +84,18 @@ static bool says_end(const struct event_record *event)
     return strcmp(event->kind, "state") == 0 && is_rest(event->state);
 }
 
+/* An end that later events follow (a job that was resumed) is none; but what
+ * was at rest when the watch began is not set going by events before that. */
+static void note_end(struct watcher *watcher,
+                     uint64_t sequence,
+                     const struct event_record *event)
+{
+    bool rests = sequence <= watcher->began && is_rest(watcher->present.state);
+
+    watcher->told = says_end(event);
+    watcher->ended = watcher->told || rests;
+}
+
 static void send(struct watcher *watcher,
                  uint64_t sequence,
                  const struct event_record *event)
@@ -117,6 +132,21 @@ static bool take_event(void *owner,
     return false;
 }
 
+/* One that has heard everything. The event that tells the end may still be on
+ * its way to the disk; then the state itself is told. */
+static void end_or_wait(struct watcher *watcher)
+{
+    if (!watcher->until_end || !watcher->ended) {
+        return;
+    }
+    if (watcher->told) {
+        end(watcher, STATUS_OK, "");
+        return;
+    }
+    watcher->told = true;
+    send(watcher, watcher->last, &watcher->present);
+}
+
 /* Sends the next event of the log to one that lags behind. */
 static void send_logged(struct watcher *watcher)
 {
@@ -131,17 +161,14 @@ static void send_logged(struct watcher *watcher)
     }
     if (!next.found) {
         watcher->wanted = watcher->last + 1;
-        if (watcher->until_end && watcher->ended) {
-            end(watcher, STATUS_OK, "");
-        }
+        end_or_wait(watcher);
         return;
     }
     watcher->wanted = next.sequence + 1;
-    watcher->ended = says_end(&next.event);
+    note_end(watcher, next.sequence, &next.event);
     send(watcher, next.sequence, &next.event);
 }
 
-/* An end that later events follow (a job that was resumed) is none. */
 static void go_on(struct watcher *watcher)
 {
     if (!call_writable(watcher->call)) {
@@ -151,9 +178,7 @@ static void go_on(struct watcher *watcher)
         send_logged(watcher);
         return;
     }
-    if (watcher->until_end && watcher->ended) {
-        end(watcher, STATUS_OK, "");
-    }
+    end_or_wait(watcher);
 }
 
 static void on_writable(void *owner)
@@ -182,6 +207,8 @@ void watch_add(struct watch *watch,
     watcher->wanted = start->from == 0 ? start->last + 1 : start->from;
     watcher->until_end = start->until_end;
     watcher->ended = is_rest(start->present->state);
+    watcher->present = *start->present;
+    watcher->began = start->last;
     watcher->next = watch->first;
     watch->first = watcher;
     watch->count++;
@@ -189,6 +216,7 @@ void watch_add(struct watch *watch,
                                             .on_closed = on_closed,
                                             .owner = watcher});
     if (start->from == 0) {
+        watcher->told = watcher->ended;
         send(watcher, start->last, start->present);
     } else {
         go_on(watcher);
@@ -212,7 +240,7 @@ static void offer(struct watcher *watcher,
     }
     if (writable && watcher->wanted == sequence) {
         watcher->wanted = sequence + 1;
-        watcher->ended = says_end(event);
+        note_end(watcher, sequence, event);
         send(watcher, sequence, event);
         return;
     }

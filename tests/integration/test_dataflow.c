@@ -310,11 +310,12 @@ static void on_send(void *owner,
 }
 
 /* The output layer's reports come in order, whatever the others do. */
-static void on_report(void *owner, const struct report *report)
+static void on_report(void *owner, const struct report *report, bool closing)
 {
     struct net *net = ((struct site *)owner)->net;
     struct result *to = &net->result;
 
+    assert_int_equal(closing, report->interval == INTERVALS - 1);
     net->reported[report->interval]++;
     if (report->layer + 1 < LAYERS || report->interval < CUT_INTERVAL) {
         return;

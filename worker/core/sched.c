@@ -192,10 +192,14 @@ static void report_done(struct sched *sched,
                         uint32_t local,
                         struct sched_actions *out)
 {
+    const struct grant *grant =
+        program_at(&sched->program, shard->walk.interval);
     struct sched_action *action = post_action(out, SCHED_ACT_REPORT);
 
+    CHECK(grant != NULL);
     action->report.local = local;
     action->report.interval = shard->walk.interval;
+    action->report.closing = grant->closing;
     proceed(sched, shard, out);
 }
 

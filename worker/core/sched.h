@@ -113,6 +113,7 @@ struct sched_action {
         struct {
             uint32_t local;
             uint64_t interval;
+            bool closing; /* of the job's last interval */
         } report;
         struct {
             uint32_t local;

@@ -76,8 +76,9 @@ static void on_send(void *owner, const struct wire *message)
     tell(host->control, message);
 }
 
-static void send_heartbeat(struct host *host)
+static void on_beat(void *owner)
 {
+    struct host *host = owner;
     struct wire_heartbeat heartbeat = {
         .life = host->agent.life,
         .shard_steps = host->steps_ended,
@@ -301,7 +302,7 @@ static void execute(struct host *host, const struct agent_action *action)
                    exchange_endpoint(host->services.exchange));
         return;
     case AGENT_ACT_HEARTBEAT:
-        send_heartbeat(host);
+        on_beat(host);
         return;
     case AGENT_ACT_CHUNKS:
         connect_chunks(host);
@@ -425,8 +426,11 @@ static enum status open_links(struct host *host)
 static enum status open_services(struct host *host)
 {
     struct services *s = &host->services;
-    struct slot_hooks hooks = {
-        .owner = host, .notice = on_notice, .send = on_send, .wake = on_wake};
+    struct slot_hooks hooks = {.owner = host,
+                               .notice = on_notice,
+                               .send = on_send,
+                               .beat = on_beat,
+                               .wake = on_wake};
     enum status status = open_pools(host);
 
     if (status == STATUS_OK) {

@@ -408,14 +408,14 @@ static void send(struct session *session, const struct sched_send *send)
     session->hooks.send(session->hooks.owner, worker, &header, &payload);
 }
 
-static void report_out(struct session *session, uint32_t local)
+static void report_out(struct session *session, uint32_t local, bool closing)
 {
     struct report *report = session->actors[local].report;
 
     report->term = session->sched.config.term;
     report->layer = session->sched.locals[local].layer;
     report->shard = session->sched.locals[local].shard;
-    session->hooks.report(session->hooks.owner, report);
+    session->hooks.report(session->hooks.owner, report, closing);
 }
 
 static void cut_out(struct session *session, uint32_t local, uint64_t version)
@@ -460,7 +460,7 @@ static void execute(struct session *session,
         send(session, &action->send);
         return;
     case SCHED_ACT_REPORT:
-        report_out(session, action->report.local);
+        report_out(session, action->report.local, action->report.closing);
         return;
     case SCHED_ACT_CUT:
         cut_out(session, action->cut.local, action->cut.version);

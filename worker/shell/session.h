@@ -26,8 +26,9 @@ struct session_hooks {
                  uint32_t worker,
                  const struct frame_header *header,
                  struct frame *payload);
-    void (*report)(void *owner, const struct report *report); /* borrowed */
-    void (*cut)(void *owner, struct copy *copy);              /* takes copy */
+    /* Borrows report. closing: it is of the job's last interval. */
+    void (*report)(void *owner, const struct report *report, bool closing);
+    void (*cut)(void *owner, struct copy *copy); /* takes copy */
     void (*refused)(void *owner, enum status status, const char *reason);
     /* The session does nothing more; text is borrowed. */
     void (*fault)(void *owner, enum fault_kind kind, const char *text);

@@ -111,7 +111,9 @@ static void session_send(void *owner,
     }
 }
 
-static void session_report(void *owner, const struct report *report)
+static void session_report(void *owner,
+                           const struct report *report,
+                           bool closing)
 {
     struct slot *slot = owner;
     /* wire.h has no const report: it is also what is decoded into. */
@@ -119,6 +121,9 @@ static void session_report(void *owner, const struct report *report)
     struct wire message = {.kind = WIRE_REPORT,
                            .report = {slot->assign.job, given}};
 
+    if (closing) {
+        slot->hooks.beat(slot->hooks.owner);
+    }
     slot->hooks.send(slot->hooks.owner, &message);
 }
 

@@ -41,6 +41,8 @@ struct slot_hooks {
                    enum status status);
     /* To the coordinator. */
     void (*send)(void *owner, const struct wire *message);
+    /* A heartbeat, now: the job is about to end, and with it go its counts. */
+    void (*beat)(void *owner);
     /* Operations wait for session_work. */
     void (*wake)(void *owner);
 };

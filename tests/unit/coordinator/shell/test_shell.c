@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* j1 "fashion" is paused with v1 .. v3: v2 lesions two hidden units, v3 is v1
  * with one unit less and other weights. Held-out accuracy 0.9 after task 0. */
@@ -102,6 +103,7 @@ static void fill_store(const char *dir)
     fixture_record(&record, 1);
     record.state = JOB_PAUSED;
     record.spec.model.shards = 2;
+    record.shape.inputs = MODEL_INPUTS;
     record.head = 3;
     record.last_version = 3;
     record.line = 0;
@@ -706,15 +708,12 @@ static void test_shell__verifies_the_store(void **state)
     assert_int_equal(caller_end(call, NULL, 0), GRPC_STATUS_OK);
 }
 
-static void test_shell__gives_the_logs_of_job_and_daemons(void **state)
+static bool logs_tell(struct world *w, char *job, const char *wanted)
 {
-    struct world *w = *state;
     Cajal__V1__LogsRequest request = CAJAL__V1__LOGS_REQUEST__INIT;
     struct caller_call *call = NULL;
     bool seen = false;
-    char job[16];
 
-    launch(w, "", job);
     request.job = job;
     call = caller_ask(w->caller, RPC_LOGS, &request.base);
     for (;;) {
@@ -723,10 +722,34 @@ static void test_shell__gives_the_logs_of_job_and_daemons(void **state)
         if (line == NULL) {
             break;
         }
-        seen = seen || strstr(line->text, "state waiting") != NULL;
+        seen = seen || strstr(line->text, wanted) != NULL;
         rpc_free(line);
     }
     assert_int_equal(caller_end(call, NULL, 0), GRPC_STATUS_OK);
+    return seen;
+}
+
+static void test_shell__gives_the_logs_of_job_and_daemons(void **state)
+{
+    struct world *w = *state;
+    bool seen = false;
+    char path[PATH_BYTES_MAX + 16];
+    char job[16];
+    FILE *file = NULL;
+
+    assert_int_equal(mkdir(w->options.logs, 0700), 0);
+    (void)snprintf(path, sizeof(path), "%s/w0.log", w->options.logs);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    (void)fputs("2026-01-01T00:00:00.000Z w0 info host s\xff\ttarted\n", file);
+    assert_int_equal(fclose(file), 0);
+    launch(w, "", job);
+
+    assert_true(logs_tell(w, job, "w0 info host s??tarted"));
+    /* The event is logged soon after the launch was answered. */
+    for (int i = 0; i < 1000 && !seen; i++) {
+        seen = logs_tell(w, job, "state waiting");
+    }
     assert_true(seen);
 }
 

@@ -1,0 +1,133 @@
+#include "coordinator/shell/loader.h"
+
+#include "base/mem.h"
+#include "coordinator/shell/journalcode.h"
+#include "tests/unit/coordinator/shell/fixture.h"
+
+#include <string.h>
+
+static struct fixture_model model;
+static struct loaded loaded;
+
+static void put_journal(struct fixture *f,
+                        uint32_t line,
+                        uint64_t interval,
+                        double rate)
+{
+    static unsigned char bytes[RECORD_BYTES_MAX];
+    static struct grant grant;
+    struct batch *batch = NULL;
+    size_t size;
+
+    memset(&grant, 0, sizeof(grant));
+    grant.line = line;
+    grant.interval = interval;
+    grant.settings_count = rate > 0;
+    grant.settings[0] = (struct grant_setting){SETTING_RATE, rate};
+    size = journalcode_encode(&grant, line, NULL, 0, bytes);
+    assert_int_equal(batch_open(&batch), STATUS_OK);
+    assert_int_equal(batch_append(batch, LOG_JOURNAL, 1, bytes, size),
+                     STATUS_OK);
+    assert_int_equal(store_apply(f->store, batch), STATUS_OK);
+    batch_close(batch);
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = NULL;
+
+    assert_int_equal(fixture_setup(state), 0);
+    f = *state;
+    fixture_model_init(&model);
+    model.version.line = 1;
+    model.arch.line = 1;
+    model.version.interval = 10;
+    fixture_model_put(f, &model, 1, 1, "commit");
+    return 0;
+}
+
+static void read_it(struct fixture *f, uint64_t version)
+{
+    const struct load_order order = {
+        .store = f->store, .token = 5, .slot = 2, .job = 1, .version = version};
+
+    loader_read(&order, &loaded);
+}
+
+static void test_loader__reads_a_version_and_an_empty_journal(void **state)
+{
+    struct fixture *f = *state;
+
+    read_it(f, 1);
+
+    assert_int_equal(loaded.status, STATUS_OK);
+    assert_int_equal(loaded.token, 5);
+    assert_int_equal(loaded.version->interval, 10);
+    assert_int_equal(loaded.inputs_count, 0);
+    assert_int_equal(loaded.journaled, 12); /* it brings grants 10 and 11 */
+    version_free(loaded.version);
+}
+
+static void test_loader__takes_settings_beyond_the_version(void **state)
+{
+    struct fixture *f = *state;
+
+    put_journal(f, 0, 12, 0.1); /* of another line */
+    put_journal(f, 1, 11, 0.2); /* in the version already */
+    put_journal(f, 1, 12, 0);
+    put_journal(f, 1, 13, 0.3);
+    put_journal(f, 1, 14, 0);
+
+    read_it(f, 1);
+
+    assert_int_equal(loaded.status, STATUS_OK);
+    assert_int_equal(loaded.inputs_count, 1);
+    assert_int_equal(loaded.inputs[0].interval, 13);
+    assert_true(loaded.inputs[0].setting.value == 0.3);
+    assert_int_equal(loaded.journaled, 15);
+    version_free(loaded.version);
+}
+
+static void test_loader__says_that_a_version_is_not_there(void **state)
+{
+    struct fixture *f = *state;
+
+    read_it(f, 9);
+
+    assert_int_equal(loaded.status, STATUS_NOT_FOUND);
+    assert_null(loaded.version);
+}
+
+static void test_loader__survives_the_loss_of_memory(void **state)
+{
+    struct fixture *f = *state;
+    enum status status = STATUS_NO_MEMORY;
+
+    put_journal(f, 1, 13, 0.3);
+    for (uint64_t n = 1; status != STATUS_OK; n++) {
+        mem_fail_at(n);
+        read_it(f, 1);
+        mem_fail_at(0);
+        status = loaded.status;
+        assert_true(n < 100);
+        if (status != STATUS_OK) {
+            assert_int_equal(status, STATUS_NO_MEMORY);
+            assert_null(loaded.version);
+        }
+    }
+    version_free(loaded.version);
+}
+
+int main(void)
+{
+#define TEST(name)                                                             \
+    cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_loader__reads_a_version_and_an_empty_journal),
+        TEST(test_loader__takes_settings_beyond_the_version),
+        TEST(test_loader__says_that_a_version_is_not_there),
+        TEST(test_loader__survives_the_loss_of_memory),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

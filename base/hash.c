@@ -8,8 +8,6 @@
 
 _Static_assert(HASH_BYTES == crypto_generichash_BYTES,
                "BLAKE2b-256 is the length that libsodium recommends");
-_Static_assert(HASH_BYTES == crypto_hash_sha256_BYTES,
-               "both hashes fill one struct hash");
 
 /* libsodium chooses its fastest code (AVX2) only when initialised; further
  * calls are a lock and a test. It fails only where the system has no source of
@@ -26,16 +24,6 @@ void hash_bytes(const void *bytes, size_t count, struct hash *out)
     CHECK(bytes != NULL || count == 0);
     prepare();
     code = crypto_generichash(out->b, HASH_BYTES, bytes, count, NULL, 0);
-    CHECK(code == 0);
-}
-
-void hash_sha256(const void *bytes, size_t count, struct hash *out)
-{
-    int code = 0;
-
-    CHECK(bytes != NULL || count == 0);
-    prepare();
-    code = crypto_hash_sha256(out->b, bytes, count);
     CHECK(code == 0);
 }
 

@@ -1,5 +1,4 @@
-/* hash.h - content hashes: BLAKE2b-256 (RFC 7693) from libsodium, and SHA-256
- * (FIPS 180-4) for what people compare with sha256sum. */
+/* hash.h - content hashes: BLAKE2b-256 (RFC 7693), from libsodium. */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
 
@@ -12,7 +11,6 @@ struct hash {
 };
 
 void hash_bytes(const void *bytes, size_t count, struct hash *out);
-void hash_sha256(const void *bytes, size_t count, struct hash *out);
 bool hash_equal(const struct hash *a, const struct hash *b);
 /* Lower-case hexadecimal of the first `bytes` bytes; out holds 2*bytes+1. */
 void hash_hex(const struct hash *hash, size_t bytes, char *out);

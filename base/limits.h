@@ -1,6 +1,7 @@
-/* limits.h - every maximum of the system, each with its reason.
+/* limits.h - the maxima that several folders share, each with its reason.
  *
- * Reaching a limit is STATUS_BUSY or a validation error, never growth. */
+ * A module's own maxima stand in its file. Reaching a limit is STATUS_BUSY or a
+ * validation error, never growth. */
 #ifndef BASE_LIMITS_H
 #define BASE_LIMITS_H
 

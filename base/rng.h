@@ -2,7 +2,7 @@
  *
  * Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3",
  * SC 2011. A number is a pure function of the job's seed, a purpose and up to
- * three keys (design: births of units, task and position), never of order,
+ * three keys (births of units, task and position), never of order,
  * worker, line or array index. */
 #ifndef BASE_RNG_H
 #define BASE_RNG_H
@@ -17,7 +17,6 @@ enum rng_purpose {
     RNG_LABELS = 4,      /* a: task, b: index */
     RNG_CLASSES = 5,     /* a: index */
     RNG_GUARD = 6,       /* a: index: which examples are set aside */
-    RNG_DROPOUT = 7,     /* a: birth, b: step, c: slot in the batch */
     RNG_TEST = 255
 };
 

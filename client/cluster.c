@@ -10,7 +10,6 @@
 
 enum {
     /* Running jobs are cut and committed first. */
-    STOP_CALL_MS = 60000,
     STOP_WAIT_MS = 25000,
     TRANSIENT_WAIT_MS = 5000,
     POLL_NS = 5000000

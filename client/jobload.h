@@ -7,8 +7,7 @@
 #define CLIENT_JOBLOAD_H
 
 #include "client/tool.h"
-#include "proto/job.h"
-#include "proto/typing.h"
+#include "proto/jobfile.h"
 
 struct jobload {
     struct job_spec spec;

@@ -62,7 +62,8 @@ void json_add_flag(cJSON *object, const char *name, bool value)
     (void)cJSON_AddBoolToObject(object, name, value);
 }
 
-void json_add_time(cJSON *object, const char *name, uint64_t wall_ms)
+/* RFC 3339 in UTC; nothing where ms is 0. */
+static void add_time(cJSON *object, const char *name, uint64_t wall_ms)
 {
     char text[40];
     time_t seconds = (time_t)(wall_ms / 1000);
@@ -129,7 +130,7 @@ static void fill_job(cJSON *object, const Cajal__V1__JobSummary *m)
     add_u64(object, "inputs", m->inputs);
     add_widths(object, m->inputs, m->layers, m->n_layers);
     add_u64(object, "parameters", m->parameters);
-    json_add_time(object, "created", m->created_ms);
+    add_time(object, "created", m->created_ms);
 }
 
 cJSON *json_job(const Cajal__V1__JobSummary *m)
@@ -180,7 +181,7 @@ cJSON *json_event(const Cajal__V1__Event *m)
     cJSON *object = json_document("Event");
 
     add_u64(object, "sequence", m->sequence);
-    json_add_time(object, "time", m->wall_ms);
+    add_time(object, "time", m->wall_ms);
     json_add_text(object, "job", m->job);
     json_add_text(object, "kind", m->kind);
     json_add_text(object, "text", m->text);
@@ -214,7 +215,7 @@ static void fill_version(cJSON *object, const Cajal__V1__VersionSummary *m)
     } else {
         (void)cJSON_AddNullToObject(object, "accuracy");
     }
-    json_add_time(object, "time", m->wall_ms);
+    add_time(object, "time", m->wall_ms);
     json_add_text(object, "hash", m->hash);
     add_texts(object, "tags", m->tags, m->n_tags);
     json_add_flag(object, "head", m->head);
@@ -325,7 +326,7 @@ cJSON *json_probe(const Cajal__V1__ProbeReply *m)
     return object;
 }
 
-cJSON *json_unit(const Cajal__V1__UnitInfo *m)
+static cJSON *unit_of(const Cajal__V1__UnitInfo *m)
 {
     cJSON *object = cJSON_CreateObject();
 
@@ -416,7 +417,7 @@ void json_add_show(cJSON *document, const Cajal__V1__ShowReply *m)
     }
     units = array_of(layer, "units");
     for (size_t i = 0; i < m->n_units; i++) {
-        (void)cJSON_AddItemToArray(units, json_unit(m->units[i]));
+        (void)cJSON_AddItemToArray(units, unit_of(m->units[i]));
     }
 }
 

@@ -2,9 +2,9 @@
  *
  * The one data model of the tool: -o json prints a document as it is, and
  * print.h makes tables from it, so that both always say the same. The field
- * names are a promise (design: the contract of the tool); fields are only ever
- * added. Memory is cJSON's: the caller deletes what it gets, and a process
- * without memory ends with a sentence (json_start). */
+ * names are a promise to scripts; fields are only ever added. Memory is
+ * cJSON's: the caller deletes what it gets, and a process without memory ends
+ * with a sentence (json_start). */
 #ifndef CLIENT_JSON_H
 #define CLIENT_JSON_H
 
@@ -23,8 +23,6 @@ cJSON *json_array(cJSON *object, const char *name);
 void json_add_text(cJSON *object, const char *name, const char *value);
 void json_add_number(cJSON *object, const char *name, double value);
 void json_add_flag(cJSON *object, const char *name, bool value);
-/* RFC 3339 in UTC; nothing where ms is 0. */
-void json_add_time(cJSON *object, const char *name, uint64_t wall_ms);
 
 /* One element each, to be put into an array or to stand alone. */
 cJSON *json_job(const Cajal__V1__JobSummary *m);
@@ -36,7 +34,6 @@ cJSON *json_worker(const Cajal__V1__WorkerSummary *m);
 cJSON *json_change(const Cajal__V1__ChangeReply *m);
 cJSON *json_about(const Cajal__V1__AboutReply *m);
 cJSON *json_probe(const Cajal__V1__ProbeReply *m);
-cJSON *json_unit(const Cajal__V1__UnitInfo *m);
 
 /* Streams that make one document: each message is added to what came before.
  * document starts as json_document's. */

@@ -94,7 +94,8 @@ enum status place_choose_runtime(const struct place_inputs *inputs,
     return STATUS_NOT_FOUND;
 }
 
-enum status place_make_directories(const char *path)
+/* Makes path and what is missing above it, 0700 each. */
+static enum status make_directories(const char *path)
 {
     char part[PATH_BYTES_MAX];
     size_t length = strlen(path);
@@ -204,7 +205,7 @@ static enum status real_store(const char *path,
     struct stat info;
     enum status status = STATUS_OK;
 
-    if (create && place_make_directories(path) != STATUS_OK) {
+    if (create && make_directories(path) != STATUS_OK) {
         (void)snprintf(why, why_size, "cannot make the store's directory %s.",
                        path);
         return STATUS_IO;

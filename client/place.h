@@ -86,9 +86,6 @@ enum status place_program(const char *name, char *out, size_t size) MUST_CHECK;
 /* A gRPC target that cannot leave this machine. */
 bool place_is_local(const char *address);
 
-/* Makes path and what is missing above it, 0700 each. */
-enum status place_make_directories(const char *path) MUST_CHECK;
-
 /* Removes a directory of ours with all that is in it, two levels deep (what a
  * store is); other files stay and so does the directory. */
 void place_remove_store(const char *path);

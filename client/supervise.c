@@ -22,46 +22,46 @@ enum {
     WORKERS_END_MS = 500,
     /* A coordinator cuts and commits its jobs first. */
     COORDINATOR_END_MS = 20000,
-    GUARDS_MAX = WORKERS_MAX + 1
+    CHILDREN_MAX = WORKERS_MAX + 1
 };
 
 struct supervisor {
     const struct place *place;
     uint32_t threads;
-    struct guard guards[GUARDS_MAX]; /* the coordinator first */
-    size_t guards_count;
+    struct child children[CHILDREN_MAX]; /* the coordinator first */
+    size_t children_count;
     bool told_to_end;
     bool failed; /* the coordinator cannot be kept running */
 };
 
 /* True: so many failed starts lie within the window. */
-static bool too_many_failures(struct guard *guard, uint64_t now_ms)
+static bool too_many_failures(struct child *child, uint64_t now_ms)
 {
-    uint32_t slot = guard->failures_count % GUARD_FAILURES_MAX;
+    uint32_t slot = child->failures_count % CHILD_FAILURES_MAX;
     uint64_t oldest_ms = 0;
 
-    guard->failures_ms[slot] = now_ms;
-    guard->failures_count++;
-    if (guard->failures_count < GUARD_FAILURES_MAX) {
+    child->failures_ms[slot] = now_ms;
+    child->failures_count++;
+    if (child->failures_count < CHILD_FAILURES_MAX) {
         return false;
     }
-    oldest_ms = guard->failures_ms[guard->failures_count % GUARD_FAILURES_MAX];
-    return now_ms - oldest_ms < GUARD_WINDOW_MS;
+    oldest_ms = child->failures_ms[child->failures_count % CHILD_FAILURES_MAX];
+    return now_ms - oldest_ms < CHILD_WINDOW_MS;
 }
 
-static uint64_t pause_of(const struct guard *guard)
+static uint64_t pause_of(const struct child *child)
 {
-    uint64_t pause_ms = GUARD_PAUSE_MS;
+    uint64_t pause_ms = CHILD_PAUSE_MS;
 
-    for (uint32_t i = 1; i < guard->deaths_in_a_row; i++) {
-        pause_ms = 2 * pause_ms < GUARD_PAUSE_MS_MAX ? 2 * pause_ms
-                                                     : GUARD_PAUSE_MS_MAX;
+    for (uint32_t i = 1; i < child->deaths_in_a_row; i++) {
+        pause_ms = 2 * pause_ms < CHILD_PAUSE_MS_MAX ? 2 * pause_ms
+                                                     : CHILD_PAUSE_MS_MAX;
     }
     return pause_ms;
 }
 
 /* Exit codes that end a coordinator for good, or that waiting mends. */
-static enum verdict judge_coordinator_exit(struct guard *guard,
+static enum verdict judge_coordinator_exit(struct child *child,
                                            uint64_t now_ms,
                                            int code)
 {
@@ -71,34 +71,34 @@ static enum verdict judge_coordinator_exit(struct guard *guard,
     if (code == EXIT_USAGE) {
         return VERDICT_GIVE_UP;
     }
-    if (now_ms - guard->first_ms >= GUARD_CONFLICT_MS) {
+    if (now_ms - child->first_ms >= CHILD_CONFLICT_MS) {
         return VERDICT_GIVE_UP;
     }
-    guard->restart_ms = now_ms + GUARD_PAUSE_MS;
+    child->restart_ms = now_ms + CHILD_PAUSE_MS;
     return VERDICT_RESTART;
 }
 
-enum verdict guard_judge(struct guard *guard, uint64_t now_ms, int status)
+enum verdict child_judge(struct child *child, uint64_t now_ms, int status)
 {
-    uint64_t life_ms = now_ms - guard->started_ms;
+    uint64_t life_ms = now_ms - child->started_ms;
     bool exited = WIFEXITED(status);
     int code = exited ? WEXITSTATUS(status) : -1;
 
-    guard->restart_ms = UINT64_MAX;
-    if (guard->kind == GUARD_COORDINATOR &&
+    child->restart_ms = UINT64_MAX;
+    if (child->kind == CHILD_COORDINATOR &&
         (code == 0 || code == EXIT_USAGE || code == EXIT_CONFLICT)) {
-        return judge_coordinator_exit(guard, now_ms, code);
+        return judge_coordinator_exit(child, now_ms, code);
     }
-    if (guard->kind == GUARD_WORKER && code == 0) {
-        guard->restart_ms = now_ms + GUARD_LEFT_MS;
+    if (child->kind == CHILD_WORKER && code == 0) {
+        child->restart_ms = now_ms + CHILD_LEFT_MS;
         return VERDICT_RESTART;
     }
-    guard->deaths_in_a_row =
-        life_ms >= GUARD_WINDOW_MS ? 1 : guard->deaths_in_a_row + 1;
-    if (life_ms < GUARD_SHORT_MS && too_many_failures(guard, now_ms)) {
+    child->deaths_in_a_row =
+        life_ms >= CHILD_WINDOW_MS ? 1 : child->deaths_in_a_row + 1;
+    if (life_ms < CHILD_SHORT_MS && too_many_failures(child, now_ms)) {
         return VERDICT_GIVE_UP;
     }
-    guard->restart_ms = now_ms + pause_of(guard);
+    child->restart_ms = now_ms + pause_of(child);
     return VERDICT_RESTART;
 }
 
@@ -150,69 +150,69 @@ bool supervise_is_there(const struct place *place)
     return held;
 }
 
-static void start(struct supervisor *s, struct guard *guard, uint64_t now_ms)
+static void start(struct supervisor *s, struct child *child, uint64_t now_ms)
 {
     const struct spawn_coordinator options = {.resume = true};
     enum status status = STATUS_OK;
 
-    guard->restart_ms = UINT64_MAX;
-    guard->started_ms = now_ms;
-    guard->first_ms = guard->first_ms > 0 ? guard->first_ms : now_ms;
-    if (guard->kind == GUARD_COORDINATOR) {
-        status = spawn_coordinator(s->place, &options, &guard->pid);
+    child->restart_ms = UINT64_MAX;
+    child->started_ms = now_ms;
+    child->first_ms = child->first_ms > 0 ? child->first_ms : now_ms;
+    if (child->kind == CHILD_COORDINATOR) {
+        status = spawn_coordinator(s->place, &options, &child->pid);
     } else {
-        const struct spawn_worker worker = {.name = guard->name,
+        const struct spawn_worker worker = {.name = child->name,
                                             .threads = s->threads};
 
-        status = spawn_worker(s->place, &worker, &guard->pid);
+        status = spawn_worker(s->place, &worker, &child->pid);
     }
     if (status != STATUS_OK) {
-        guard->pid = 0;
+        child->pid = 0;
         log_line(LOG_ERROR, "supervise", "cannot_start", "name=%s why=\"%s\"",
-                 guard->name,
+                 child->name,
                  status == STATUS_NOT_FOUND ? "not installed beside cajal"
                                             : status_text(status));
-        if (guard->kind == GUARD_COORDINATOR) {
+        if (child->kind == CHILD_COORDINATOR) {
             s->told_to_end = true;
             s->failed = true;
         }
         return;
     }
-    log_line(LOG_INFO, "supervise", "started", "name=%s pid=%ld", guard->name,
-             (long)guard->pid);
+    log_line(LOG_INFO, "supervise", "started", "name=%s pid=%ld", child->name,
+             (long)child->pid);
 }
 
-static void on_death(struct supervisor *s, struct guard *guard, int status)
+static void on_death(struct supervisor *s, struct child *child, int status)
 {
     uint64_t now_ms = clock_now_ms();
-    enum verdict verdict = guard_judge(guard, now_ms, status);
+    enum verdict verdict = child_judge(child, now_ms, status);
     char how[64];
 
-    guard->pid = 0;
+    child->pid = 0;
     spawn_describe(status, how, sizeof(how));
     if (s->told_to_end) {
         log_line(LOG_INFO, "supervise", "ended", "name=%s how=\"%s\"",
-                 guard->name, how);
+                 child->name, how);
         return;
     }
     switch (verdict) {
     case VERDICT_END:
-        log_line(LOG_INFO, "supervise", "ended", "name=%s", guard->name);
+        log_line(LOG_INFO, "supervise", "ended", "name=%s", child->name);
         s->told_to_end = true;
         break;
     case VERDICT_GIVE_UP:
         log_line(LOG_ERROR, "supervise", "gave_up",
                  "name=%s how=\"%s\" advice=\"it ends whenever it is started, "
                  "see its log\"",
-                 guard->name, how);
-        s->failed |= guard->kind == GUARD_COORDINATOR;
+                 child->name, how);
+        s->failed |= child->kind == CHILD_COORDINATOR;
         s->told_to_end |= s->failed;
         break;
     case VERDICT_RESTART:
         log_line(status == 0 ? LOG_INFO : LOG_WARN, "supervise",
                  status == 0 ? "left" : "died",
-                 "name=%s how=\"%s\" restart_in_ms=%llu", guard->name, how,
-                 (unsigned long long)(guard->restart_ms - now_ms));
+                 "name=%s how=\"%s\" restart_in_ms=%llu", child->name, how,
+                 (unsigned long long)(child->restart_ms - now_ms));
         break;
     }
 }
@@ -223,9 +223,9 @@ static void reap(struct supervisor *s)
     pid_t pid = 0;
 
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        for (size_t i = 0; i < s->guards_count; i++) {
-            if (s->guards[i].pid == pid) {
-                on_death(s, &s->guards[i], status);
+        for (size_t i = 0; i < s->children_count; i++) {
+            if (s->children[i].pid == pid) {
+                on_death(s, &s->children[i], status);
             }
         }
     }
@@ -237,13 +237,13 @@ static uint64_t start_due(struct supervisor *s)
     uint64_t now_ms = clock_now_ms();
     uint64_t next_ms = now_ms + 1000;
 
-    for (size_t i = 0; i < s->guards_count && !s->told_to_end; i++) {
-        struct guard *guard = &s->guards[i];
+    for (size_t i = 0; i < s->children_count && !s->told_to_end; i++) {
+        struct child *child = &s->children[i];
 
-        if (guard->restart_ms <= now_ms) {
-            start(s, guard, now_ms);
-        } else if (guard->restart_ms < next_ms) {
-            next_ms = guard->restart_ms;
+        if (child->restart_ms <= now_ms) {
+            start(s, child, now_ms);
+        } else if (child->restart_ms < next_ms) {
+            next_ms = child->restart_ms;
         }
     }
     return next_ms - now_ms;
@@ -251,31 +251,32 @@ static uint64_t start_due(struct supervisor *s)
 
 static void end_all(struct supervisor *s)
 {
-    for (size_t i = 0; i < s->guards_count; i++) {
-        if (s->guards[i].pid > 0) {
-            (void)kill(s->guards[i].pid, SIGTERM);
+    for (size_t i = 0; i < s->children_count; i++) {
+        if (s->children[i].pid > 0) {
+            (void)kill(s->children[i].pid, SIGTERM);
         }
     }
-    for (size_t i = 0; i < s->guards_count; i++) {
-        struct guard *guard = &s->guards[i];
+    for (size_t i = 0; i < s->children_count; i++) {
+        struct child *child = &s->children[i];
 
-        spawn_end(guard->pid, guard->kind == GUARD_COORDINATOR
+        spawn_end(child->pid, child->kind == CHILD_COORDINATOR
                                   ? COORDINATOR_END_MS
                                   : WORKERS_END_MS);
     }
 }
 
-static void init_guards(struct supervisor *s, uint32_t workers)
+static void init_children(struct supervisor *s, uint32_t workers)
 {
-    s->guards[0] = (struct guard){.kind = GUARD_COORDINATOR};
-    (void)snprintf(s->guards[0].name, sizeof(s->guards[0].name), "coordinator");
+    s->children[0] = (struct child){.kind = CHILD_COORDINATOR};
+    (void)snprintf(s->children[0].name, sizeof(s->children[0].name),
+                   "coordinator");
     for (uint32_t i = 0; i < workers; i++) {
-        struct guard *guard = &s->guards[1 + i];
+        struct child *child = &s->children[1 + i];
 
-        *guard = (struct guard){.kind = GUARD_WORKER};
-        (void)snprintf(guard->name, sizeof(guard->name), "w%u", (unsigned)i);
+        *child = (struct child){.kind = CHILD_WORKER};
+        (void)snprintf(child->name, sizeof(child->name), "w%u", (unsigned)i);
     }
-    s->guards_count = 1 + workers;
+    s->children_count = 1 + workers;
 }
 
 int supervise(const struct place *place, uint32_t workers, uint32_t threads)
@@ -290,7 +291,7 @@ int supervise(const struct place *place, uint32_t workers, uint32_t threads)
                  place->runtime);
         return EXIT_CONFLICT;
     }
-    init_guards(&s, workers < WORKERS_MAX ? workers : WORKERS_MAX);
+    init_children(&s, workers < WORKERS_MAX ? workers : WORKERS_MAX);
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGCHLD);
     (void)sigaddset(&set, SIGTERM);

@@ -18,41 +18,41 @@
 
 enum {
     /* A life shorter than this is a failed start. */
-    GUARD_SHORT_MS = 2000,
-    /* So many failed starts within GUARD_WINDOW_MS, and that is that. Deaths
+    CHILD_SHORT_MS = 2000,
+    /* So many failed starts within CHILD_WINDOW_MS, and that is that. Deaths
      * after a longer life only lengthen the pause: whoever kills a process by
      * hand every few seconds shall find it alive again. */
-    GUARD_FAILURES_MAX = 10,
-    GUARD_WINDOW_MS = 60000,
-    GUARD_PAUSE_MS = 100,
-    GUARD_PAUSE_MS_MAX = 2000,
+    CHILD_FAILURES_MAX = 10,
+    CHILD_WINDOW_MS = 60000,
+    CHILD_PAUSE_MS = 100,
+    CHILD_PAUSE_MS_MAX = 2000,
     /* A worker that left in peace was told to; where the coordinator still is
      * there after this, it was told by somebody else. */
-    GUARD_LEFT_MS = 2000,
+    CHILD_LEFT_MS = 2000,
     /* How long the store may be held by a coordinator that is ending. */
-    GUARD_CONFLICT_MS = 10000
+    CHILD_CONFLICT_MS = 10000
 };
 
-enum guard_kind { GUARD_COORDINATOR = 1, GUARD_WORKER };
+enum child_kind { CHILD_COORDINATOR = 1, CHILD_WORKER };
 
 /* One process that is kept. */
-struct guard {
-    enum guard_kind kind;
+struct child {
+    enum child_kind kind;
     char name[16];     /* "w0" */
     pid_t pid;         /* 0: not running */
     uint64_t first_ms; /* of its first start */
     uint64_t started_ms;
     uint64_t restart_ms; /* when to start it; UINT64_MAX: not */
-    uint64_t failures_ms[GUARD_FAILURES_MAX]; /* a ring of failed starts */
+    uint64_t failures_ms[CHILD_FAILURES_MAX]; /* a ring of failed starts */
     uint32_t failures_count;
     uint32_t deaths_in_a_row; /* since it last lived a minute */
 };
 
 enum verdict { VERDICT_RESTART = 1, VERDICT_GIVE_UP, VERDICT_END };
 
-/* What follows from the death of guard's process: status is waitpid's. Sets
+/* What follows from the death of child's process: status is waitpid's. Sets
  * restart_ms for VERDICT_RESTART. */
-enum verdict guard_judge(struct guard *guard, uint64_t now_ms, int status);
+enum verdict child_judge(struct child *child, uint64_t now_ms, int status);
 
 /* Runs until the coordinator has ended in peace or SIGTERM came; returns the
  * exit code. CONFLICT (6): another supervisor has this place. */

@@ -2,7 +2,7 @@
  *
  * A message is two parts: this header (a small protobuf, wire.proto's
  * FrameHeader) and raw little-endian floats. Frames are numbered per link and
- * never sent again: a gap means rollback (design.md, section 4). */
+ * never sent again: after a gap the job goes back to its newest version. */
 #ifndef PROTO_FRAME_H
 #define PROTO_FRAME_H
 

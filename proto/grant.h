@@ -1,9 +1,9 @@
 /* grant.h - the leave to run one interval, and what happens at its start.
  *
- * Order at the boundary (design.md section 4): evaluate held-out tasks, guard
- * evaluation, edits in list order, guard evaluation, cut, (hold until
- * released), then `steps` training steps, then every shard reports. An
- * interval never spans two tasks. A closing grant has no steps. */
+ * Order at the boundary: evaluate held-out tasks, guard evaluation, edits in
+ * list order, guard evaluation, cut, (hold until released), then `steps`
+ * training steps, then every shard reports. An interval never spans two tasks.
+ * A closing grant has no steps. */
 #ifndef PROTO_GRANT_H
 #define PROTO_GRANT_H
 

@@ -101,24 +101,6 @@ uint32_t job_tasks_count(const struct job_spec *spec)
     return total;
 }
 
-const struct task_spec *job_task(const struct job_spec *spec,
-                                 uint32_t task,
-                                 uint32_t *out_within)
-{
-    uint32_t first = 0; /* task of the mapping looked at */
-
-    for (uint32_t i = 0; i < spec->data.task_specs_count; i++) {
-        const struct task_spec *found = &spec->data.task_specs[i];
-
-        if (task - first < found->count) {
-            *out_within = task - first;
-            return found;
-        }
-        first += found->count;
-    }
-    return NULL;
-}
-
 /* How a setting's number holds a policy's key. */
 enum { SETTING_ROLE = 100, SETTING_POLICY = 10 };
 

@@ -3,7 +3,7 @@
  * Plain and bounded, without pointers, so that it can be copied, compared and
  * kept in a core. proto/jobfile.h makes one from YAML, proto/jobcode.h turns
  * one into bytes and back. Everything that is part of the arithmetic is in
- * here (design: same bits), so two equal specs give two equal models. */
+ * here, so two equal specs give two models of the same bits. */
 #ifndef PROTO_JOB_H
 #define PROTO_JOB_H
 
@@ -173,7 +173,7 @@ struct data_shape {
     uint64_t task_examples[TASKS_MAX]; /* examples that each task trains on */
 };
 
-/* All defaults of design.md section 10. */
+/* Every default that does not depend on another key. */
 void job_defaults(struct job_spec *spec);
 
 /* Checks every field's range and what belongs together. INVALID: why (a text
@@ -183,10 +183,6 @@ enum status job_check(const struct job_spec *spec,
                       size_t why_size) MUST_CHECK;
 
 uint32_t job_tasks_count(const struct job_spec *spec);
-/* The mapping that task belongs to, and its number within it. */
-const struct task_spec *job_task(const struct job_spec *spec,
-                                 uint32_t task,
-                                 uint32_t *out_within);
 
 /* A running job may change some keys (`cajal set`). NOT_FOUND: no such key, or
  * one that is part of the data or the shape. The value is checked as in a

@@ -373,9 +373,10 @@ static void check_stop(struct job_faults *faults, const struct job_spec *spec)
                 (struct bounds){1, REPORT_STEPS_MAX});
 }
 
-static bool counts_whole(enum value_unit unit)
+static bool counts_whole(enum value_kind kind)
 {
-    return unit == UNIT_STEPS || unit == UNIT_INTERVALS || unit == UNIT_UNITS;
+    return kind == VALUE_STEPS || kind == VALUE_INTERVALS ||
+           kind == VALUE_UNITS;
 }
 
 static void check_policy_keys(struct job_faults *faults,
@@ -392,7 +393,7 @@ static void check_policy_keys(struct job_faults *faults,
         struct bounds bounds = {key->least, key->most};
 
         job_policy_path(spec, role, index, key->name, path);
-        if (counts_whole(key->unit)) {
+        if (counts_whole(key->kind)) {
             check_whole(faults, path, policy->value[k], bounds);
         } else {
             check_range(faults, path, policy->value[k], bounds);

@@ -17,7 +17,7 @@ enum {
     JOB_FAULTS_MAX = 20,
     JOB_PATH_BYTES_MAX = 96,
     JOB_FAULT_BYTES_MAX = 192,
-    /* The least that tells a damage from noise (design.md section 7). */
+    /* The least that tells a damage from noise. */
     GUARD_EXAMPLES_MIN = 256,
     GUARD_EXAMPLES_DEFAULT = 2000,
     /* More than the cores of any host today. */

@@ -6,6 +6,7 @@
 #include "proto/override.h"
 #include "proto/quantity.h"
 #include "proto/schema.h"
+#include "proto/typing.h"
 #include "proto/yamldoc.h"
 #include <string.h>
 

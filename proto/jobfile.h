@@ -10,7 +10,18 @@
 #include "base/status.h"
 #include "proto/job.h"
 #include "proto/jobfileerror.h"
-#include "proto/typing.h"
+#include "proto/schema.h"
+#include <stdint.h>
+
+/* Which values were given, by whom. Bit i of a row: element i of the list that
+ * the row is under, bit 0 where it is under none. */
+struct jobfile_origins {
+    uint32_t file[SCHEMA_KEYS_MAX];
+    uint32_t set[SCHEMA_KEYS_MAX];
+    /* Bit k: key k of the policy. */
+    uint32_t policy_file[ROLES_COUNT][POLICIES_MAX];
+    uint32_t policy_set[ROLES_COUNT][POLICIES_MAX];
+};
 
 /* INVALID: errors has at least one; out and origins are untouched. origins
  * may be NULL; it tells which values the file or --set gave (see jobprint.h).

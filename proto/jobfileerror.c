@@ -163,9 +163,9 @@ static void print_place(const struct jobfile_source *source,
     text_u64(out, column);
 }
 
-void jobfile_error_print(const struct jobfile_source *source,
-                         const struct jobfile_error *error,
-                         struct text *out)
+static void print_error(const struct jobfile_source *source,
+                        const struct jobfile_error *error,
+                        struct text *out)
 {
     if (error->override > 0) {
         const char *override = source->overrides[error->override - 1];
@@ -204,7 +204,7 @@ void jobfile_errors_print(const struct jobfile_source *source,
                           struct text *out)
 {
     for (uint32_t i = 0; i < errors->count; i++) {
-        jobfile_error_print(source, &errors->items[i], out);
+        print_error(source, &errors->items[i], out);
     }
     text_u64(out, errors->total);
     text_add(out, errors->total == 1 ? " error" : " errors");

@@ -55,14 +55,10 @@ bool jobfile_errors_wants(const struct jobfile_errors *errors,
 void jobfile_errors_add(struct jobfile_errors *errors,
                         const struct jobfile_error *error);
 
-/* `bad.yaml:16:3: error: train.optimiser: unknown key. Did you mean
- * "optimizer"?`, then the source line, a line that points into it, the hint
- * and the second place. An override shows itself in place of the line. */
-void jobfile_error_print(const struct jobfile_source *source,
-                         const struct jobfile_error *error,
-                         struct text *out);
-
-/* All errors, and a line that counts them. */
+/* Each error as `bad.yaml:16:3: error: train.optimiser: unknown key. Did you
+ * mean "optimizer"?`, then the source line, a line that points into it, the
+ * hint and the second place; at the end a line that counts them. An override
+ * shows itself in place of the line. */
 void jobfile_errors_print(const struct jobfile_source *source,
                           const struct jobfile_errors *errors,
                           struct text *out);

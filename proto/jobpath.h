@@ -6,7 +6,7 @@
 #ifndef PROTO_JOBPATH_H
 #define PROTO_JOBPATH_H
 
-#include "proto/schemakeys.h"
+#include "proto/schema.h"
 #include "proto/yamldoc.h"
 #include <stdbool.h>
 #include <stddef.h>

@@ -233,27 +233,27 @@ static void print_policy_value(struct text *out,
                                const struct policy_key *key,
                                double value)
 {
-    switch (key->unit) {
-    case UNIT_NUMBER:
+    switch (key->kind) {
+    case VALUE_NUMBER:
         quantity_print(out, value, 0);
         return;
-    case UNIT_RATIO:
+    case VALUE_RATIO:
         quantity_print(out, value, 2);
         text_add(out, "%");
         return;
-    case UNIT_OF_MEAN:
+    case VALUE_OF_MEAN:
         quantity_print(out, value, 2);
         text_add(out, "% of mean");
         return;
-    case UNIT_STEPS:
+    case VALUE_STEPS:
         text_u64(out, (uint64_t)value);
         text_add(out, " steps");
         return;
-    case UNIT_INTERVALS:
+    case VALUE_INTERVALS:
         text_u64(out, (uint64_t)value);
         text_add(out, " intervals");
         return;
-    case UNIT_UNITS:
+    case VALUE_UNITS:
         text_u64(out, (uint64_t)value);
         text_add(out, " units");
         return;

@@ -7,8 +7,7 @@
 #define PROTO_JOBPRINT_H
 
 #include "base/text.h"
-#include "proto/job.h"
-#include "proto/typing.h"
+#include "proto/jobfile.h"
 
 /* Room for any job. */
 enum { JOBPRINT_BYTES_MAX = 32768 };

@@ -147,9 +147,10 @@ bool modelcheck_grant(const struct grant *grant)
     return counted(grant->version) && boundary_valid(grant);
 }
 
-uint64_t modelcheck_chunks(uint32_t rows,
-                           uint32_t columns,
-                           uint32_t element_bytes)
+/* Chunks of a tensor of this size: all but the last are CHUNK_BYTES_MAX. */
+static uint64_t chunks_of(uint32_t rows,
+                          uint32_t columns,
+                          uint32_t element_bytes)
 {
     uint64_t bytes = (uint64_t)rows * columns;
 
@@ -172,9 +173,8 @@ static bool tensor_valid(const struct tensor_record *tensor)
         return false;
     }
     CHECK(tensor->chunks_count == 0 || tensor->chunks != NULL);
-    return tensor->chunks_count == modelcheck_chunks(tensor->rows,
-                                                     tensor->columns,
-                                                     tensor->element_bytes);
+    return tensor->chunks_count ==
+           chunks_of(tensor->rows, tensor->columns, tensor->element_bytes);
 }
 
 bool modelcheck_record(const struct shard_record *record)

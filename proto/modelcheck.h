@@ -33,9 +33,4 @@ bool modelcheck_records(const struct arch *arch,
 /* All but the spec's own fields, for which job_check is there. */
 bool modelcheck_version(const struct version *version);
 
-/* Chunks of a tensor of this size: all but the last are CHUNK_BYTES_MAX. */
-uint64_t modelcheck_chunks(uint32_t rows,
-                           uint32_t columns,
-                           uint32_t element_bytes);
-
 #endif /* PROTO_MODELCHECK_H */

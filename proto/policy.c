@@ -14,55 +14,55 @@
 #define STEPS_AT_MOST 1e9
 
 static const struct policy_key continual_backprop_keys[] = {
-    [CBP_RATE] = {"rate", UNIT_NUMBER, 1e-4, 0, 1,
+    [CBP_RATE] = {"rate", VALUE_NUMBER, 1e-4, 0, 1,
                   "share of the mature units renewed per step"},
-    [CBP_MATURITY] = {"maturity", UNIT_STEPS, 100, 1, STEPS_AT_MOST,
+    [CBP_MATURITY] = {"maturity", VALUE_STEPS, 100, 1, STEPS_AT_MOST,
                       "age before a unit may be renewed"},
-    [CBP_DECAY] = {"decay", UNIT_NUMBER, 0.99, 0, 0.999999,
+    [CBP_DECAY] = {"decay", VALUE_NUMBER, 0.99, 0, 0.999999,
                    "of the utility's moving average, per step"},
-    {NULL, UNIT_NUMBER, 0, 0, 0, NULL},
+    {NULL, VALUE_NUMBER, 0, 0, 0, NULL},
 };
 
 static const struct policy_key schedule_keys[] = {
-    [SCHEDULE_EVERY] = {"every", UNIT_INTERVALS, MUST_BE_GIVEN, 1,
+    [SCHEDULE_EVERY] = {"every", VALUE_INTERVALS, MUST_BE_GIVEN, 1,
                         COOLDOWN_INTERVALS_MAX, "time between two additions"},
-    [SCHEDULE_ADD] = {"add", UNIT_UNITS, MUST_BE_GIVEN, 1, GRANT_UNITS_MAX,
+    [SCHEDULE_ADD] = {"add", VALUE_UNITS, MUST_BE_GIVEN, 1, GRANT_UNITS_MAX,
                       "units added to each hidden layer at a time"},
-    [SCHEDULE_MAX_UNITS] = {"max_units", UNIT_UNITS, 512, 1, UNITS_MAX,
+    [SCHEDULE_MAX_UNITS] = {"max_units", VALUE_UNITS, 512, 1, UNITS_MAX,
                             "width at which a layer stops growing"},
-    {NULL, UNIT_NUMBER, 0, 0, 0, NULL},
+    {NULL, VALUE_NUMBER, 0, 0, 0, NULL},
 };
 
 static const struct policy_key plateau_keys[] = {
-    [PLATEAU_WINDOW] = {"window", UNIT_INTERVALS, 5, 3, WINDOW_INTERVALS_MAX,
+    [PLATEAU_WINDOW] = {"window", VALUE_INTERVALS, 5, 3, WINDOW_INTERVALS_MAX,
                         "intervals over which the loss must have improved"},
-    [PLATEAU_MIN_GAIN] = {"min_gain", UNIT_RATIO, 0.01, 0, 1,
+    [PLATEAU_MIN_GAIN] = {"min_gain", VALUE_RATIO, 0.01, 0, 1,
                           "relative improvement of the loss that is enough"},
-    [PLATEAU_ADD] = {"add", UNIT_UNITS, 16, 1, GRANT_UNITS_MAX,
+    [PLATEAU_ADD] = {"add", VALUE_UNITS, 16, 1, GRANT_UNITS_MAX,
                      "units added at a plateau"},
-    [PLATEAU_MAX_UNITS] = {"max_units", UNIT_UNITS, 512, 1, UNITS_MAX,
+    [PLATEAU_MAX_UNITS] = {"max_units", VALUE_UNITS, 512, 1, UNITS_MAX,
                            "width at which a layer stops growing"},
-    [PLATEAU_COOLDOWN] = {"cooldown", UNIT_INTERVALS, 10, 0,
+    [PLATEAU_COOLDOWN] = {"cooldown", VALUE_INTERVALS, 10, 0,
                           COOLDOWN_INTERVALS_MAX,
                           "rest of a layer after it grew"},
-    {NULL, UNIT_NUMBER, 0, 0, 0, NULL},
+    {NULL, VALUE_NUMBER, 0, 0, 0, NULL},
 };
 
 static const struct policy_key contribution_keys[] = {
-    [CONTRIBUTION_BELOW] = {"below", UNIT_OF_MEAN, 0.01, 0, 1,
+    [CONTRIBUTION_BELOW] = {"below", VALUE_OF_MEAN, 0.01, 0, 1,
                             "utility, as a share of the layer's mean, under "
                             "which a unit is pruned"},
-    [CONTRIBUTION_PROBATION] = {"probation", UNIT_INTERVALS, 2, 1,
+    [CONTRIBUTION_PROBATION] = {"probation", VALUE_INTERVALS, 2, 1,
                                 COOLDOWN_INTERVALS_MAX,
                                 "time between lesion and removal"},
-    [CONTRIBUTION_MATURITY] = {"maturity", UNIT_STEPS, 100, 1, STEPS_AT_MOST,
+    [CONTRIBUTION_MATURITY] = {"maturity", VALUE_STEPS, 100, 1, STEPS_AT_MOST,
                                "age before a unit may be pruned"},
-    [CONTRIBUTION_MIN_UNITS] = {"min_units", UNIT_UNITS, 8, 1, UNITS_MAX,
+    [CONTRIBUTION_MIN_UNITS] = {"min_units", VALUE_UNITS, 8, 1, UNITS_MAX,
                                 "width under which a layer is not pruned"},
-    [CONTRIBUTION_COOLDOWN] = {"cooldown", UNIT_INTERVALS, 5, 0,
+    [CONTRIBUTION_COOLDOWN] = {"cooldown", VALUE_INTERVALS, 5, 0,
                                COOLDOWN_INTERVALS_MAX,
                                "rest of a layer after a removal"},
-    {NULL, UNIT_NUMBER, 0, 0, 0, NULL},
+    {NULL, VALUE_NUMBER, 0, 0, 0, NULL},
 };
 
 static const struct policy_entry table[] = {

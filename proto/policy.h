@@ -36,18 +36,18 @@ enum contribution_key {
 };
 
 /* How a value is written in a job file. */
-enum value_unit {
-    UNIT_NUMBER = 1, /* 1e-3 */
-    UNIT_RATIO,      /* 1% or 0.01 */
-    UNIT_OF_MEAN,    /* 1% of mean */
-    UNIT_STEPS,      /* 100 steps */
-    UNIT_INTERVALS,  /* 5 intervals */
-    UNIT_UNITS       /* 16 units; a bare number is allowed for max_units */
+enum value_kind {
+    VALUE_NUMBER = 1, /* 1e-3 */
+    VALUE_RATIO,      /* 1% or 0.01 */
+    VALUE_OF_MEAN,    /* 1% of mean */
+    VALUE_STEPS,      /* 100 steps */
+    VALUE_INTERVALS,  /* 5 intervals */
+    VALUE_UNITS       /* 16 units; a bare number is allowed for max_units */
 };
 
 struct policy_key {
     const char *name; /* NULL ends the list */
-    enum value_unit unit;
+    enum value_kind kind;
     double initial; /* NaN: must be given */
     double least;   /* range, both ends allowed */
     double most;

@@ -1,13 +1,15 @@
 #include "proto/typing.h"
 
 #include "base/text.h"
-#include "proto/schema.h"
 #include "proto/suggest.h"
-#include "proto/typepolicy.h"
-#include "proto/typescalar.h"
 #include <string.h>
 
 enum { KNOWN_MAX = 24 }; /* keys of one mapping */
+
+/* Types one value by its row; lists and mappings come back to it. */
+static void type_value(struct typing *typing,
+                       const struct schema_key *row,
+                       const struct typing_at *at);
 
 static void fail_at(struct typing *typing,
                     const struct yamlnode *place,
@@ -270,7 +272,7 @@ static void type_keys(struct typing *typing,
             typing_unknown(typing, &child, known);
             continue;
         }
-        typing_value(typing, row, &child);
+        type_value(typing, row, &child);
     }
     check_required(typing, at, parent);
 }
@@ -286,7 +288,7 @@ static void type_mapping(struct typing *typing,
         return;
     }
     if (at->node->kind == YAMLNODE_SCALAR && row->short_key != NULL) {
-        typing_value(
+        type_value(
             typing,
             schema_find(row->path, row->short_key, strlen(row->short_key)), at);
         return;
@@ -329,7 +331,7 @@ static void type_element(struct typing *typing,
     const struct schema_key *element = schema_element(row);
 
     begin_element(typing, row, at->index);
-    typing_value(typing, element, at);
+    type_value(typing, element, at);
     if (element->type == SCHEMA_MAPPING && strcmp(row->path, "stop.any") == 0) {
         check_one_rule(typing, at);
     }
@@ -411,9 +413,9 @@ static void mark(struct typing *typing,
     }
 }
 
-void typing_value(struct typing *typing,
-                  const struct schema_key *row,
-                  const struct typing_at *at)
+static void type_value(struct typing *typing,
+                       const struct schema_key *row,
+                       const struct typing_at *at)
 {
     struct typing_at here = *at;
 

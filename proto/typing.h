@@ -3,26 +3,16 @@
  * Walks the schema's table beside the tree, types each scalar as its row says
  * and reports what does not fit; typing goes on after an error, so that all of
  * them are found at once. Ranges and what belongs together are checked later,
- * by jobcheck. Internal to the job file's reader. */
+ * by jobcheck. YAML types nothing here: `1e-3`, `1%`, `4M`, `200 steps` and
+ * `no` mean what their key says. Internal to the job file's reader. */
 #ifndef PROTO_TYPING_H
 #define PROTO_TYPING_H
 
-#include "proto/job.h"
-#include "proto/jobfileerror.h"
-#include "proto/schemakeys.h"
+#include "proto/jobfile.h"
+#include "proto/schema.h"
 #include "proto/yamldoc.h"
 #include <stdbool.h>
 #include <stdint.h>
-
-/* Which values were given, by whom. Bit i of a row: element i of the list that
- * the row is under, bit 0 where it is under none. */
-struct jobfile_origins {
-    uint32_t file[SCHEMA_KEYS_MAX];
-    uint32_t set[SCHEMA_KEYS_MAX];
-    /* Bit k: key k of the policy. */
-    uint32_t policy_file[ROLES_COUNT][POLICIES_MAX];
-    uint32_t policy_set[ROLES_COUNT][POLICIES_MAX];
-};
 
 struct typing {
     struct job_spec *spec;
@@ -42,12 +32,7 @@ struct typing_at {
 /* Types the whole tree; root is a mapping. */
 void typing_job(struct typing *typing, const struct yamlnode *root);
 
-/* Types one value by its row. */
-void typing_value(struct typing *typing,
-                  const struct schema_key *row,
-                  const struct typing_at *at);
-
-/* --- for the files that type one kind of value --- */
+/* --- typing.c, for the files that type one kind of value --- */
 
 /* An error at the value; hint may be "", then the example is shown. */
 void typing_fail(struct typing *typing,
@@ -77,5 +62,38 @@ void typing_unknown(struct typing *typing,
 bool typing_skips(struct typing *typing,
                   const struct yamlnode *mapping,
                   const struct typing_at *at);
+
+/* --- typing_scalar.c: one value --- */
+
+void typing_scalar(struct typing *typing,
+                   const struct schema_key *row,
+                   const struct typing_at *at);
+
+struct typing_unit {
+    const char *name; /* "steps"; NULL: a bare number is wanted */
+    bool bare;        /* the unit may be left out */
+};
+
+/* False, of all three: an error was added. */
+bool typing_whole(struct typing *typing,
+                  const struct typing_at *at,
+                  struct typing_unit unit,
+                  uint64_t *out);
+bool typing_real(struct typing *typing,
+                 const struct typing_at *at,
+                 double *out);
+/* 1% or 0.01; of_mean: `of mean` must follow. */
+bool typing_ratio(struct typing *typing,
+                  const struct typing_at *at,
+                  bool of_mean,
+                  double *out);
+
+/* --- typing_policy.c: a role of plasticity --- */
+
+/* One policy or a list of them; policy.c knows which there are, and the keys
+ * of each. */
+void typing_policies(struct typing *typing,
+                     const struct schema_key *row,
+                     const struct typing_at *at);
 
 #endif /* PROTO_TYPING_H */

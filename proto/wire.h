@@ -200,26 +200,4 @@ enum status wire_decode(const void *bytes,
 
 const char *wire_kind_name(enum wire_kind kind); /* "hello", ...; for logs */
 
-/* --- The chunk link: header part and, where it has bytes, a second part --- */
-
-enum chunk_kind {
-    CHUNK_PUT = 1, /* worker -> coordinator, with bytes */
-    CHUNK_STORED,  /* coordinator -> worker: durable (or status says why not) */
-    CHUNK_GET,     /* worker -> coordinator */
-    CHUNK_BYTES    /* coordinator -> worker, with bytes where status is OK */
-};
-
-struct chunk_header {
-    uint32_t kind;
-    uint32_t status;
-    struct hash hash;
-};
-
-enum { CHUNK_HEADER_BYTES_MAX = 64 };
-
-size_t chunk_header_encode(const struct chunk_header *header, void *out);
-enum status chunk_header_decode(const void *bytes,
-                                size_t size,
-                                struct chunk_header *out) MUST_CHECK;
-
 #endif /* PROTO_WIRE_H */

@@ -114,6 +114,12 @@ struct yamlnode *yamlnode_element(const struct yamlnode *node, uint32_t index)
     return element;
 }
 
+bool yamlnode_is(const struct yamlnode *node, const char *text)
+{
+    return strlen(text) == node->text_size &&
+           memcmp(text, node->text, node->text_size) == 0;
+}
+
 bool yamlnode_empty(const struct yamlnode *node)
 {
     return node->kind == YAMLNODE_SCALAR && !node->quoted &&

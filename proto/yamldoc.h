@@ -72,6 +72,9 @@ struct yamlnode *yamlnode_child(const struct yamlnode *node,
 /* The element; NULL: fewer, or not a sequence. */
 struct yamlnode *yamlnode_element(const struct yamlnode *node, uint32_t index);
 
+/* Whether the scalar has this text. */
+bool yamlnode_is(const struct yamlnode *node, const char *text);
+
 /* An unquoted scalar without text, as after `key:`. */
 bool yamlnode_empty(const struct yamlnode *node);
 

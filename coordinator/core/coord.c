@@ -56,6 +56,16 @@ void token_drop_slot(struct coord *c, uint32_t slot)
     }
 }
 
+bool slot_is_full(const struct coord *c, uint32_t slot)
+{
+    uint32_t count = 0;
+
+    for (uint32_t t = 0; t < TOKENS_MAX; t++) {
+        count += c->tokens[t].id != 0 && c->tokens[t].slot == slot;
+    }
+    return count >= SLOT_TOKENS_MAX;
+}
+
 static bool is_on_its_way(const struct coord *c,
                           uint32_t slot,
                           enum token_kind kind)
@@ -75,6 +85,12 @@ bool commit_is_on_its_way(const struct coord *c, uint32_t slot)
     return is_on_its_way(c, slot, TOKEN_COMMIT);
 }
 
+bool head_is_moving(const struct coord *c, uint32_t slot)
+{
+    return is_on_its_way(c, slot, TOKEN_COMMIT) ||
+           is_on_its_way(c, slot, TOKEN_RESTORE);
+}
+
 bool load_must_wait(const struct coord *c, uint32_t slot)
 {
     return is_on_its_way(c, slot, TOKEN_COMMIT) ||
@@ -89,6 +105,10 @@ static void load_on(struct coord *c, uint32_t slot, struct actions *out)
     if (job->phase == PHASE_LOADING && !load_must_wait(c, slot) &&
         !is_on_its_way(c, slot, TOKEN_LOAD)) {
         load_head(c, slot, job->resume_wanted, out);
+        if (job->phase == PHASE_WAITING && job->want != WANT_NONE &&
+            !c->quitting) { /* there was no head to load */
+            carry_out_want(c, slot, out);
+        }
     }
 }
 
@@ -175,6 +195,7 @@ static void on_late_commit(struct coord *c,
         text_add(&text, "committed while the job went back");
         job->record.head = token->detail;
         job->record.last_version = token->detail;
+        job->faults = 0;
     }
     load_on(c, token->slot, out);
 }
@@ -212,6 +233,7 @@ static void on_committed(struct coord *c,
         text_add(&text, cut->reason);
     }
     job_take_commit(job, index);
+    job->faults = 0;
     if (hold && job->want != WANT_NONE) {
         carry_out_want(c, token->slot, out);
         return;
@@ -254,7 +276,8 @@ static void on_restored(struct coord *c,
         if (job->resume_wanted) {
             load_head(c, token->slot, true, out);
         } else {
-            job_move(job, PHASE_PAUSED);
+            job_move(job, job->record.state >= JOB_FINISHED ? PHASE_ENDED
+                                                            : PHASE_PAUSED);
         }
         return;
     }
@@ -385,6 +408,19 @@ static void fail_load(struct coord *c,
     end_job(c, slot, JOB_FAILED, why, 0, out);
 }
 
+/* A replay that left out an input would be another run. */
+static enum status begin_from(struct job *job, const struct coord_event *ev)
+{
+    if (ev->loaded.inputs_count > INPUTS_MAX) {
+        return STATUS_CORRUPT; /* never accepted: ask_set counts them */
+    }
+    job->inputs_count = ev->loaded.inputs_count;
+    for (uint32_t i = 0; i < job->inputs_count; i++) {
+        job->inputs[i] = ev->loaded.inputs[i];
+    }
+    return job_begin_from(job, ev->loaded.version);
+}
+
 static void on_loaded(struct coord *c,
                       const struct coord_event *ev,
                       struct actions *out)
@@ -405,15 +441,9 @@ static void on_loaded(struct coord *c,
         if (job->journaled < ev->loaded.journaled) {
             job->journaled = ev->loaded.journaled;
         }
-        job->inputs_count = ev->loaded.inputs_count < INPUTS_MAX
-                                ? ev->loaded.inputs_count
-                                : INPUTS_MAX;
-        for (uint32_t i = 0; i < job->inputs_count; i++) {
-            job->inputs[i] = ev->loaded.inputs[i];
-        }
         status = job->kind == KIND_EVALUATE
                      ? job_begin_evaluation(job, ev->loaded.version)
-                     : job_begin_from(job, ev->loaded.version);
+                     : begin_from(job, ev);
     }
     if (status != STATUS_OK) {
         fail_load(c, token.slot, status, out);

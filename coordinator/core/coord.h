@@ -4,7 +4,7 @@
  * here reads a clock, draws from the system's randomness, allocates or does
  * I/O, so a run is a function of its events and tests/sim can replay it.
  *
- * Order contract (design.md section 4, durable before told): what comes from
+ * Order contract (README.md, durable before told): what comes from
  * outside - a launch, a setting, a restore - and every version is stored, and
  * its COORD_STORED event seen, before a reply or a message that relies on it
  * appears among the actions. A grant that is a function of the reports alone

@@ -96,6 +96,28 @@ static bool is_active(const struct job *job)
            job->phase == PHASE_RUNNING;
 }
 
+/* What is on its way to the disk must be answered first. */
+static bool refuse_busy(struct coord *c,
+                        uint32_t slot,
+                        const struct request *request,
+                        struct actions *out)
+{
+    const struct job *job = &c->jobs[slot];
+
+    if (job->phase == PHASE_PAUSED && commit_is_on_its_way(c, slot)) {
+        refuse_state(job, request,
+                     "a version is just being stored, try again in a moment",
+                     out);
+        return true;
+    }
+    if (slot_is_full(c, slot)) {
+        action_reply(out, request->id, STATUS_BUSY, job->record.job,
+                     "the store is behind: try again in a moment");
+        return true;
+    }
+    return false;
+}
+
 /* pause, cancel, restore of a running job: at the next boundary that can be
  * cut. In the other active phases nothing runs, so it is done at once. */
 static void ask_stop(struct coord *c,
@@ -113,10 +135,12 @@ static void ask_stop(struct coord *c,
         refuse_state(job, request, "it is being stopped already", out);
         return;
     }
-    if (job->phase == PHASE_PAUSED && commit_is_on_its_way(c, slot)) {
-        refuse_state(job, request,
-                     "a version is just being stored, try again in a moment",
-                     out);
+    if (refuse_busy(c, slot, request, out)) {
+        return;
+    }
+    if (want == WANT_RESTORE && job->record.lines_count == LINES_MAX) {
+        action_reply(out, request->id, STATUS_BUSY, job->record.job,
+                     "the job has its most lines: fork it instead");
         return;
     }
     if (want == WANT_RESTORE &&
@@ -144,6 +168,18 @@ static void ask_stop(struct coord *c,
     }
 }
 
+/* Who resumes a job means the cluster that is there: it may be a smaller one
+ * than at the launch, or a larger, and the bits are the same. */
+static void take_who_is_idle(struct coord *c, struct job *job)
+{
+    uint32_t idle = members_idle(&c->members);
+    uint32_t shards = job_shards_total(job);
+
+    if (idle > 0) {
+        job->record.workers_wanted = idle < shards ? idle : shards;
+    }
+}
+
 static void ask_resume(struct coord *c,
                        const struct request *request,
                        struct actions *out)
@@ -158,9 +194,15 @@ static void ask_resume(struct coord *c,
         refuse_state(job, request, "only a paused job can be resumed", out);
         return;
     }
-    action_reply(out, request->id, STATUS_OK, job->record.job, "resuming");
+    if (refuse_busy(c, slot, request, out)) {
+        return;
+    }
     set_reason(job, "");
+    job->faults = 0;
+    take_who_is_idle(c, job);
     load_head(c, slot, true, out);
+    /* Answered when the store says so too: else a crash would undo it. */
+    store_state(c, slot, request->id, out);
 }
 
 static void ask_set(struct coord *c,
@@ -188,6 +230,12 @@ static void ask_set(struct coord *c,
     if (job->settings_count == GRANT_SETTINGS_MAX) {
         action_reply(out, request->id, STATUS_BUSY, job->record.job,
                      "too many settings at once: try again in a moment");
+        return;
+    }
+    if (job->inputs_count + job->settings_count >= INPUTS_MAX) {
+        action_reply(out, request->id, STATUS_BUSY, job->record.job,
+                     "too many settings since the last version: pause and "
+                     "resume the job, which keeps one");
         return;
     }
     job->settings[job->settings_count] = (struct grant_setting){

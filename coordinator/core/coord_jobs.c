@@ -53,8 +53,9 @@ uint32_t slot_new(struct coord *c, struct actions *out)
     for (uint32_t s = 0; s < JOBS_MAX && found == JOBS_MAX; s++) {
         enum job_phase phase = c->jobs[s].phase;
 
+        /* At rest, and the store knows. */
         if ((phase == PHASE_ENDED || phase == PHASE_PAUSED) &&
-            !has_token(c, s)) {
+            c->jobs[s].store_again_ms == UINT64_MAX && !has_token(c, s)) {
             forget(s, out);
             found = s;
         }
@@ -78,8 +79,7 @@ void store_state(struct coord *c,
     struct job *job = &c->jobs[slot];
     struct action *action;
 
-    if (commit_is_on_its_way(c, slot)) {
-        /* Behind it this record would take the head back. */
+    if (head_is_moving(c, slot) || (request == 0 && slot_is_full(c, slot))) {
         CHECK(request == 0);
         job->store_again_ms = c->now_ms + STORE_SOON_MS;
         return;
@@ -367,11 +367,7 @@ void begin_restore(struct coord *c,
     struct job *job = &c->jobs[slot];
     struct action *action;
 
-    if (job->record.lines_count == LINES_MAX) {
-        action_reply(out, request, STATUS_BUSY, job->record.job,
-                     "the job has its most lines: fork it instead");
-        return;
-    }
+    CHECK(job->record.lines_count < LINES_MAX); /* ask_stop has seen to it */
     job_move(job, PHASE_RESTORING);
     action = action_add(out, ACTION_STORE_RESTORE);
     action->slot = slot;

@@ -221,6 +221,8 @@ static void on_report(struct coord *c,
     }
 }
 
+/* A lost frame is a lost worker's doing, and passes with it. What else fails
+ * again and again would for ever: the job waits for a person. */
 static void on_fault(struct coord *c,
                      uint32_t slot,
                      uint32_t worker,
@@ -230,7 +232,9 @@ static void on_fault(struct coord *c,
     char line[DETAIL_BYTES_MAX];
     struct text text;
 
-    if (fault->term != c->jobs[slot].term) {
+    struct job *job = &c->jobs[slot];
+
+    if (fault->term != job->term) {
         return;
     }
     text_init(&text, line, sizeof(line));
@@ -238,6 +242,11 @@ static void on_fault(struct coord *c,
     text_add(&text, c->members.items[worker].hello.name);
     text_add(&text, " says: ");
     text_add(&text, fault->text);
+    job->faults += fault->kind != FAULT_FRAME;
+    if (job->kind == KIND_TRAIN && job->faults >= FAULTS_MAX) {
+        pause_job(c, slot, line, 0, out);
+        return;
+    }
     roll_back(c, slot, line, out);
 }
 

@@ -19,9 +19,15 @@ enum {
     /* As long as a worker waits for the store. Longer than any one step. */
     STALL_MS = 30000,
     STALLS_MAX = 7, /* then 64 minutes */
+    /* Faults that no lost worker explains, since the newest version: a store
+     * that was slow once is forgiven, a full disk is for a person to mend. */
+    FAULTS_MAX = 3,
+    /* Tokens of one slot with which it takes no further request that needs
+     * another: TOKENS_MAX has room for a few more in each slot. */
+    SLOT_TOKENS_MAX = 10,
     STORE_AGAIN_MS = 1000,
     STORE_SOON_MS = 10, /* while a commit is on its way: a disk's fsync */
-    PROGRESS_MS = 200 /* between two progress events: what an eye follows */
+    PROGRESS_MS = 200   /* between two progress events: what an eye follows */
 };
 
 /* Tokens. A full table is a CHECK: each slot has a bounded number of them. */
@@ -31,6 +37,7 @@ uint64_t token_new(struct coord *c,
                    uint64_t detail,
                    uint64_t request);
 void token_drop_slot(struct coord *c, uint32_t slot);
+bool slot_is_full(const struct coord *c, uint32_t slot);
 
 /* A free slot, or one whose job is at rest (its state is in the store), or
  * JOBS_MAX. */
@@ -38,7 +45,7 @@ uint32_t slot_new(struct coord *c, struct actions *out);
 void slot_free(struct coord *c, uint32_t slot, struct actions *out);
 
 /* Stores the record and, when it is on the disk, tells the state and answers
- * request (0: none; so it must be while a commit is on its way, for which the
+ * request (0: none; so it must be while the head is moving, for which the
  * record then waits). */
 void store_state(struct coord *c,
                  uint32_t slot,
@@ -51,6 +58,9 @@ void start_waiting(struct coord *c, struct actions *out);
 /* A version of the slot's job is being written: where the head will be is not
  * known before it is. */
 bool commit_is_on_its_way(const struct coord *c, uint32_t slot);
+/* A commit or a restore is: a record stored behind it would take the head, and
+ * the line, back. */
+bool head_is_moving(const struct coord *c, uint32_t slot);
 /* That, or a person's setting: a replay must find it in the journal. */
 bool load_must_wait(const struct coord *c, uint32_t slot);
 

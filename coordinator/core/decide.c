@@ -67,7 +67,7 @@ static const struct evaluation *find_evaluation(const struct report *output,
 }
 
 /* True where grant `between` holds a structural edit of layer: the report at
- * hand does not cover it. Renewal is excepted (design.md section 4). */
+ * hand does not cover it. Renewal is excepted: it keeps the layer's shape. */
 static bool is_closed(const struct grant *between, uint32_t layer)
 {
     for (uint32_t e = 0; e < between->edits_count; e++) {

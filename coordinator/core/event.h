@@ -95,7 +95,8 @@ struct coord_event {
             const struct version *version;
             void *memory;
             /* What the journal holds beyond the version's pending grant: the
-             * settings (borrowed), and the first interval not in it. */
+             * settings (borrowed; their count may be above INPUTS_MAX, the
+             * rest is then not there), and the first interval not in it. */
             uint32_t inputs_count;
             const struct input_setting *inputs;
             uint64_t journaled;

@@ -32,8 +32,8 @@ static const struct {
     [PHASE_RUNNING] = {"running",
                        MOVES(TO(PHASE_PAUSED) TO(PHASE_ENDED) TO(PHASE_LOADING)
                                  TO(PHASE_WAITING) TO(PHASE_RESTORING))},
-    [PHASE_RESTORING] = {"restoring",
-                         MOVES(TO(PHASE_LOADING) TO(PHASE_PAUSED))},
+    [PHASE_RESTORING] = {"restoring", MOVES(TO(PHASE_LOADING) TO(PHASE_PAUSED)
+                                                TO(PHASE_ENDED))},
     [PHASE_PAUSED] = {"paused", MOVES(TO(PHASE_LOADING) TO(PHASE_WAITING)
                                           TO(PHASE_RESTORING) TO(PHASE_ENDED))},
     [PHASE_ENDED] = {"ended", MOVES(TO(PHASE_RESTORING))},

@@ -6,7 +6,7 @@
  *                          ^  (fresh only)                 |
  *                          +--- fresh, shape known         +--> ENDED
  *
- * All coordination is in steps (design.md, section 4): grants 0 and 1 are given
+ * All coordination is in steps, never in time: grants 0 and 1 are given
  * at the start; when the reports of interval n are all in, n + 2 is decided.
  * A job is a slot of the coordinator; it never reads a clock but through the
  * event's now_ms, and owns no memory: what scales with the model is lent. */
@@ -95,6 +95,7 @@ struct job {
     uint64_t store_again_ms; /* its record, which the disk did not take */
     uint64_t moved_ms;       /* when a worker last got on with it */
     uint32_t stalls;         /* times that none did for too long */
+    uint32_t faults;         /* since the newest version, see FAULTS_MAX */
     uint32_t owners_count;
     uint32_t owners[LAYERS_MAX * SHARDS_MAX];
     uint32_t peers_count;
@@ -126,7 +127,7 @@ struct job {
     uint64_t gate_requests[GRANTS_MAX][GRANT_SETTINGS_MAX]; /* wait with it */
     uint64_t journaled;    /* intervals of this line below it are journaled */
     uint64_t next_version; /* number that the next cut gets */
-    uint32_t inputs_count; /* journaled ones that a replay must apply */
+    uint32_t inputs_count; /* that a replay from the head must apply */
     struct input_setting inputs[INPUTS_MAX];
     uint64_t mark_ms;  /* when the newest interval was reported whole, or the
                           first grant of the placement was given; 0: neither */

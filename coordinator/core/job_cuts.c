@@ -190,10 +190,18 @@ enum status job_take_shard_cut(struct job *job,
 void job_take_commit(struct job *job, uint32_t index)
 {
     struct cut *cut = &job->cuts[index];
+    uint32_t kept = 0;
 
     CHECK(cut->used);
     CHECK(cut->committing);
     job->record.head = cut->version;
     job->record.last_version = cut->version;
+    for (uint32_t i = 0; i < job->inputs_count; i++) {
+        /* The version has those up to its pending grant. */
+        if (job->inputs[i].interval > cut->interval + 1) {
+            job->inputs[kept++] = job->inputs[i];
+        }
+    }
+    job->inputs_count = kept;
     cut->used = false;
 }

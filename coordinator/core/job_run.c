@@ -76,6 +76,9 @@ static void apply_settings(struct job *job,
     }
     if (interval >= job->journaled) {
         for (uint32_t i = 0; i < job->settings_count; i++) {
+            CHECK(job->inputs_count < INPUTS_MAX);
+            job->inputs[job->inputs_count++] = (struct input_setting){
+                .interval = interval, .setting = job->settings[i]};
             waiting[*count] = job->setting_requests[i];
             settings[(*count)++] = job->settings[i];
         }

@@ -16,9 +16,11 @@ static bool grant_names(const struct grant *grant, struct unit_id id)
     return false;
 }
 
-bool unit_is_pending(const struct policy_view *view,
-                     const struct plan *plan,
-                     struct unit_id id)
+/* True where an edit that takes effect after the reported interval (in the
+ * grant between, or in the plan) names the unit. */
+static bool is_pending(const struct policy_view *view,
+                       const struct plan *plan,
+                       struct unit_id id)
 {
     if (grant_names(plan->grant, id)) {
         return true;
@@ -66,23 +68,16 @@ bool plan_grow(struct plan *plan,
                uint32_t count)
 {
     struct edit_unit units[GRANT_UNITS_MAX];
-    struct arch_layer *arch_layer = &plan->arch->layers[layer];
-    uint32_t counts[SHARDS_MAX];
+    struct arch_layer grown = plan->arch->layers[layer]; /* counts alone */
 
     if (count > GRANT_UNITS_MAX) {
         count = GRANT_UNITS_MAX;
     }
     memset(units, 0, count * sizeof(units[0]));
-    memcpy(counts, arch_layer->shard_units, sizeof(counts));
     for (uint32_t u = 0; u < count; u++) {
-        uint32_t shard = 0;
+        uint32_t shard = arch_smallest_shard(&grown);
 
-        for (uint32_t s = 1; s < arch_layer->shards_count; s++) {
-            if (counts[s] < counts[shard]) {
-                shard = s;
-            }
-        }
-        counts[shard]++;
+        grown.shard_units[shard]++;
         units[u].shard = shard;
         units[u].id.line = plan->arch->line;
         units[u].id.birth = plan->arch->next_birth + u;
@@ -181,7 +176,7 @@ bool candidates_next(const struct policy_view *view,
             return false;
         }
         walk->at[from]++;
-        if (!unit_is_pending(view, plan, best->id)) {
+        if (!is_pending(view, plan, best->id)) {
             *out = *best;
             return true;
         }

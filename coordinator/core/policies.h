@@ -167,10 +167,4 @@ bool candidates_next(const struct policy_view *view,
                      struct candidate_walk *walk,
                      struct candidate *out);
 
-/* True where an edit that takes effect after the reported interval (in the
- * grant between, or in the plan) names the unit. */
-bool unit_is_pending(const struct policy_view *view,
-                     const struct plan *plan,
-                     struct unit_id id);
-
 #endif /* COORDINATOR_CORE_POLICIES_H */

@@ -16,7 +16,8 @@
 
 enum { COOLDOWN_FACTOR_MAX = 16 };
 
-static const double LAYER_SHARE_MOST = 0.10; /* science.md section 4 */
+/* Of a layer's live units at once: a lesion must stay small to be judged. */
+static const double LAYER_SHARE_MOST = 0.10;
 
 static uint64_t cooldown(const struct policy_spec *spec,
                          const struct policy_state *state,

@@ -16,10 +16,11 @@
 #include <string.h>
 
 enum {
-    EXAMPLES_MIN = 2000 /* design.md section 7: measures' least window */
+    EXAMPLES_MIN = 2000 /* a window of fewer is noise */
 };
 
-static const double DORMANT_MOST = 0.10; /* science.md section 4 */
+/* A layer with more idle units needs renewal, not growth. */
+static const double DORMANT_MOST = 0.10;
 
 /* Two-sided 95% quantiles of Student's t for 1 .. 10 degrees of freedom. */
 static const double STUDENT[] = {12.706, 4.303, 3.182, 2.776, 2.571,

@@ -30,8 +30,8 @@ void record_after_restore(struct job_record *record,
     CHECK(record->lines_count < LINES_MAX);
     if (record->state >= JOB_FINISHED) { /* it can go on from here */
         record->state = JOB_PAUSED;
-        record->ended_ms = 0;
     }
+    record->ended_ms = 0;
     record->lines[record->lines_count] = (struct line_start){
         .parent = restored->line, .interval = restored->interval};
     record->line = record->lines_count++;

@@ -12,9 +12,9 @@ static uint64_t steps_for(const struct job_spec *spec, uint64_t examples)
     return (examples + spec->train.batch - 1) / spec->train.batch;
 }
 
-uint64_t timeline_task_steps(const struct job_spec *spec,
-                             const struct data_shape *shape,
-                             uint32_t task)
+static uint64_t task_steps(const struct job_spec *spec,
+                           const struct data_shape *shape,
+                           uint32_t task)
 {
     CHECK(task < shape->tasks_count);
     return steps_for(spec, shape->task_examples[task]);
@@ -26,7 +26,7 @@ uint64_t timeline_total_steps(const struct job_spec *spec,
     uint64_t total = 0;
 
     for (uint32_t task = 0; task < shape->tasks_count; task++) {
-        total += timeline_task_steps(spec, shape, task);
+        total += task_steps(spec, shape, task);
     }
     for (uint32_t r = 0; r < spec->stop_rules_count; r++) {
         const struct stop_rule *rule = &spec->stop_rules[r];
@@ -38,10 +38,11 @@ uint64_t timeline_total_steps(const struct job_spec *spec,
     return total;
 }
 
-uint64_t timeline_examples(const struct job_spec *spec,
-                           uint64_t position,
-                           uint64_t task_examples,
-                           uint64_t steps)
+/* Examples that so many steps from position on use. */
+static uint64_t examples_of(const struct job_spec *spec,
+                            uint64_t position,
+                            uint64_t task_examples,
+                            uint64_t steps)
 {
     return least(steps * spec->train.batch, task_examples - position);
 }
@@ -68,8 +69,8 @@ void timeline_next(const struct job_spec *spec,
 
         steps = least(steps_for(spec, left), spec->report_every_steps);
         steps = least(steps, total - cursor->step);
-        cursor->position += timeline_examples(spec, cursor->position,
-                                              grant->task_examples, steps);
+        cursor->position +=
+            examples_of(spec, cursor->position, grant->task_examples, steps);
         if (cursor->position == grant->task_examples) {
             cursor->task++;
             cursor->position = 0;

@@ -17,10 +17,6 @@ struct cursor {
     uint64_t position; /* examples of the task already used */
 };
 
-uint64_t timeline_task_steps(const struct job_spec *spec,
-                             const struct data_shape *shape,
-                             uint32_t task);
-
 /* Steps of the whole job; `stop: {steps: n}` cuts it short. */
 uint64_t timeline_total_steps(const struct job_spec *spec,
                               const struct data_shape *shape);
@@ -32,11 +28,5 @@ void timeline_next(const struct job_spec *spec,
                    const struct data_shape *shape,
                    struct cursor *cursor,
                    struct grant *grant);
-
-/* Examples that steps first .. first + steps of a task use. */
-uint64_t timeline_examples(const struct job_spec *spec,
-                           uint64_t position,
-                           uint64_t task_examples,
-                           uint64_t steps);
 
 #endif /* COORDINATOR_CORE_TIMELINE_H */

@@ -5,7 +5,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "proto/wire.h"
+#include "proto/chunk.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -58,13 +58,14 @@ static bool take_record(void *owner,
     if (record->interval >= out->journaled) {
         out->journaled = record->interval + 1;
     }
+    /* All are counted: what is too many is the core's to say. To evaluate an
+     * old version none is wanted. */
     for (uint32_t s = 0; s < record->settings_count; s++) {
-        if (out->inputs_count == INPUTS_MAX) {
-            scan->status = STATUS_BUSY;
-            return false;
+        if (out->inputs_count < INPUTS_MAX) {
+            out->inputs[out->inputs_count] = (struct input_setting){
+                .interval = record->interval, .setting = record->settings[s]};
         }
-        out->inputs[out->inputs_count++] = (struct input_setting){
-            .interval = record->interval, .setting = record->settings[s]};
+        out->inputs_count++;
     }
     return true;
 }

@@ -13,7 +13,7 @@ struct loaded {
     uint64_t token;
     uint32_t slot;
     struct version *version; /* the receiver's; NULL where status is not OK */
-    uint32_t inputs_count;
+    uint32_t inputs_count;   /* above INPUTS_MAX: the rest is not kept */
     struct input_setting inputs[INPUTS_MAX];
     uint64_t journaled; /* first interval of its line not in the journal */
 };

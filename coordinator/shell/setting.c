@@ -15,7 +15,7 @@ enum {
 };
 
 /* How the value of a setting is written. */
-static enum value_unit unit_of(const struct job_spec *spec, uint32_t setting)
+static enum value_kind kind_of(const struct job_spec *spec, uint32_t setting)
 {
     uint32_t rest = setting - SETTING_POLICY_BASE;
     uint32_t role = rest / PER_ROLE;
@@ -25,15 +25,15 @@ static enum value_unit unit_of(const struct job_spec *spec, uint32_t setting)
 
     if (setting < SETTING_POLICY_BASE || role >= ROLES_COUNT ||
         index >= spec->roles[role].count) {
-        return UNIT_NUMBER;
+        return VALUE_NUMBER;
     }
     entry = policy_find(spec->roles[role].policies[index].policy);
     for (uint32_t k = 0; entry != NULL && entry->keys[k].name != NULL; k++) {
         if (k == key) {
-            return entry->keys[k].unit;
+            return entry->keys[k].kind;
         }
     }
-    return UNIT_NUMBER;
+    return VALUE_NUMBER;
 }
 
 static bool is_word(const struct quantity *quantity, const char *word)
@@ -55,49 +55,49 @@ static bool is_counted(const struct quantity *quantity, const char *word)
 }
 
 /* A percentage is made a ratio. */
-static bool unit_fits(struct quantity *quantity, enum value_unit unit)
+static bool unit_fits(struct quantity *quantity, enum value_kind kind)
 {
     bool bare = quantity->unit_size == 0;
 
-    switch (unit) {
-    case UNIT_NUMBER:
+    switch (kind) {
+    case VALUE_NUMBER:
         return bare;
-    case UNIT_RATIO:
+    case VALUE_RATIO:
         if (is_word(quantity, "%")) {
             quantity_percent(quantity);
             return true;
         }
         return bare;
-    case UNIT_OF_MEAN:
+    case VALUE_OF_MEAN:
         if (is_word(quantity, "% of mean")) {
             quantity_percent(quantity);
             return true;
         }
         return is_word(quantity, "of mean");
-    case UNIT_STEPS:
+    case VALUE_STEPS:
         return is_counted(quantity, "step");
-    case UNIT_INTERVALS:
+    case VALUE_INTERVALS:
         return is_counted(quantity, "interval");
-    case UNIT_UNITS:
+    case VALUE_UNITS:
         return bare || is_counted(quantity, "unit");
     }
     return false;
 }
 
-static const char *example_of(enum value_unit unit)
+static const char *example_of(enum value_kind kind)
 {
-    switch (unit) {
-    case UNIT_NUMBER:
+    switch (kind) {
+    case VALUE_NUMBER:
         return "1e-3";
-    case UNIT_RATIO:
+    case VALUE_RATIO:
         return "1%";
-    case UNIT_OF_MEAN:
+    case VALUE_OF_MEAN:
         return "1% of mean";
-    case UNIT_STEPS:
+    case VALUE_STEPS:
         return "100 steps";
-    case UNIT_INTERVALS:
+    case VALUE_INTERVALS:
         return "5 intervals";
-    case UNIT_UNITS:
+    case VALUE_UNITS:
         return "16 units";
     }
     return "1";
@@ -131,7 +131,7 @@ enum status setting_parse(const struct job_spec *spec,
 {
     struct grant_setting setting = {.setting = 0};
     struct quantity quantity;
-    enum value_unit unit = UNIT_NUMBER;
+    enum value_kind kind = VALUE_NUMBER;
     size_t size = strlen(key);
 
     if (size >= KEY_BYTES_MAX ||
@@ -143,13 +143,13 @@ enum status setting_parse(const struct job_spec *spec,
                        "plasticity.renew.rate");
         return STATUS_NOT_FOUND;
     }
-    unit = unit_of(spec, setting.setting);
+    kind = kind_of(spec, setting.setting);
     size = strlen(value);
     if (size >= KEY_BYTES_MAX || !quantity_parse(value, size, &quantity) ||
-        !unit_fits(&quantity, unit) ||
+        !unit_fits(&quantity, kind) ||
         quantity_real(&quantity, &setting.value) != QUANTITY_FINE) {
         (void)snprintf(why, ERROR_BYTES_MAX, "%s takes a value like this: %s",
-                       key, example_of(unit));
+                       key, example_of(kind));
         return STATUS_INVALID;
     }
     *out = setting;

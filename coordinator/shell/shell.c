@@ -592,9 +592,9 @@ void shell_close(struct shell *shell)
         server_stop(shell->server, STOP_GRACE_MS);
     }
     flush(shell);
-    close_pool(shell->reader);
-    close_pool(shell->writer);
+    close_pool(shell->reader); /* what it still tells may have to be kept */
     flush(shell);
+    close_pool(shell->writer);
     server_close(shell->server);
     chunks_close(shell->chunks);
     workers_close(shell->workers);

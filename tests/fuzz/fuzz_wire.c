@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "proto/chunk.h"
 #include "tests/unit/proto/samples.h"
 
 enum { ARENA_BYTES = 4 << 20, PATCH_BYTES = 3 };

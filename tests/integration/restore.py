@@ -93,7 +93,10 @@ def go_on(workers):
 @T.test("resumed on 3 workers instead of 2 it ends with the same bits")
 def _():
     go_on(3)
-    assert store.json("status")["state"] == "finished"
+    status = store.json("status")
+    assert status["state"] == "finished", status
+    assert len(status["workers"]) == 3 and all(
+        w["shard_steps"] > 0 for w in status["workers"]), status["workers"]
     assert store.digest() == first["end"]
 
 

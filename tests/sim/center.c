@@ -21,6 +21,10 @@ enum {
 
 static const uint64_t WALL_MS = 1700000000000;
 
+/* 20 MB: one world at a time has them, and gives them back warm. */
+static struct coord the_core;
+static struct actions the_actions;
+
 static void step(struct world *w, struct coord_event *event);
 
 /* --- Peers --- */
@@ -597,7 +601,7 @@ const struct job *center_job(const struct world *w)
     if (w->center->core == NULL) {
         return NULL;
     }
-    slot = coord_find(w->center->core, 1);
+    slot = coord_find(w->center->core, disk_look(w)->record.job);
     return slot == JOBS_MAX ? NULL : &w->center->core->jobs[slot];
 }
 
@@ -611,12 +615,12 @@ static void start(struct world *w)
 
     memset(c, 0, sizeof(*c));
     process_start(w, COORDINATOR);
-    c->core = world_memory(sizeof(*c->core));
-    c->actions = world_memory(sizeof(*c->actions));
+    c->core = &the_core;
+    c->actions = &the_actions;
     coord_init(c->core);
     begin.start.life = disk_begin_life(w);
     begin.start.wall_ms = WALL_MS + world_now_ms(w);
-    begin.start.last_job = d->has_record ? 1 : 0;
+    begin.start.last_job = d->record.job;
     begin.start.heartbeat_ms = HEARTBEAT_MS;
     begin.start.timeout_ms = TIMEOUT_MS;
     (void)snprintf(begin.start.chunk_endpoint,
@@ -659,8 +663,6 @@ static void stop(struct world *w)
     for (uint32_t s = 0; s < JOBS_MAX; s++) {
         forget(w, s);
     }
-    mem_free(c->core);
-    mem_free(c->actions);
     c->core = NULL;
     c->actions = NULL;
 }

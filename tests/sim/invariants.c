@@ -383,6 +383,11 @@ static void check_grant(struct world *w, uint32_t host, const struct grant *g)
     }
 }
 
+static bool is_training(uint64_t job)
+{
+    return job >> SESSION_JOB_SHIFT == 0;
+}
+
 void invariants_send(struct world *w,
                      uint32_t number,
                      const struct center_peer *peer,
@@ -396,10 +401,10 @@ void invariants_send(struct world *w,
     if (peer == NULL) {
         return;
     }
-    if (message->kind == WIRE_ASSIGN && message->assign.job == 1) {
+    if (message->kind == WIRE_ASSIGN && is_training(message->assign.job)) {
         check_assign(w, &message->assign);
     }
-    if (message->kind == WIRE_GRANT && message->grant.job == 1) {
+    if (message->kind == WIRE_GRANT && is_training(message->grant.job)) {
         check_grant(w, peer->host, message->grant.grant);
     }
 }

@@ -59,7 +59,7 @@ static void ask(struct world *w, struct request request)
         return; /* nobody listens */
     }
     request.id = ++p->last_id;
-    request.job = 1;
+    request.job = d->record.job;
     asked = &p->asked[request.id % ASKED_MAX];
     *asked = (struct asked){.open = true, .request = request};
     world_say(w, "asks to %s (%llu)", name_of(request.kind),

@@ -11,13 +11,41 @@
 
 enum { QUIET_EVENTS_MAX = 1000000 };
 
-static const struct shard_state *state_of(const struct world *w,
-                                          const struct shard_record *record)
-{
-    uint64_t name = 0;
+/* What is compared of a run that has ended. */
+struct ending {
+    uint64_t step;
+    uint64_t interval;
+    uint32_t shards_count;
+    struct shard_state shards[SIM_LAYERS_MAX * SIM_SHARDS_MAX];
+    struct figures figures;
+};
 
-    memcpy(&name, record->tensors[0].chunks[0].b, sizeof(name));
-    return disk_state(w, name);
+static void look_at_end(struct world *w, struct ending *out)
+{
+    const struct durable *d = disk_look(w);
+    const struct version *v = d->versions[d->record.head];
+
+    memset(out, 0, sizeof(*out));
+    if (v == NULL) {
+        world_fail(w, "the last version is not there");
+        return;
+    }
+    out->step = v->step;
+    out->interval = v->interval;
+    out->shards_count = v->shards_count;
+    for (uint32_t s = 0; s < v->shards_count; s++) {
+        const struct shard_state *state;
+        uint64_t name = 0;
+
+        memcpy(&name, v->shards[s].tensors[0].chunks[0].b, sizeof(name));
+        state = disk_state(w, name);
+        if (state == NULL) {
+            world_fail(w, "the last version's shards are not there");
+            return;
+        }
+        out->shards[s] = *state;
+    }
+    out->figures = *invariants_figures(w);
 }
 
 /* A setting that has taken effect makes another run of it. */
@@ -31,64 +59,39 @@ static bool has_settings(const struct durable *d)
     return false;
 }
 
-static void compare_shards(struct world *w, const struct world *quiet)
+static void compare(struct world *w, const struct ending *quiet)
 {
-    const struct durable *a = disk_look(quiet);
-    const struct durable *b = disk_look(w);
-    const struct version *x = a->versions[a->record.head];
-    const struct version *y = b->versions[b->record.head];
+    const struct durable *d = disk_look(w);
+    struct ending *end = world_memory(sizeof(*end));
 
-    if (x == NULL || y == NULL || x->shards_count != y->shards_count) {
-        world_fail(w, "the last version is not there");
+    if (d->record.state != JOB_FINISHED || has_settings(d)) {
+        mem_free(end);
         return;
     }
-    for (uint32_t s = 0; s < x->shards_count; s++) {
-        const struct shard_state *p = state_of(quiet, &x->shards[s]);
-        const struct shard_state *q = state_of(w, &y->shards[s]);
-
-        if (p == NULL || q == NULL || p->hash != q->hash) {
-            world_fail(w,
-                       "shard %u of layer %u has seen something else than in "
-                       "the undisturbed run",
-                       x->shards[s].shard, x->shards[s].layer);
-            return;
-        }
-        if (!person_has_stopped_it(w) && p->cuts != q->cuts) {
-            world_fail(w, "shard %u of layer %u has been cut otherwise",
-                       x->shards[s].shard, x->shards[s].layer);
-            return;
-        }
-    }
-    if (x->step != y->step || x->interval != y->interval) {
+    look_at_end(w, end);
+    if (end->step != quiet->step || end->interval != quiet->interval ||
+        end->shards_count != quiet->shards_count) {
         world_fail(w, "the job ended at another step");
     }
-}
-
-static void compare(struct world *w, const struct world *quiet)
-{
-    const struct durable *b = disk_look(w);
-    const struct figures *x = invariants_figures(quiet);
-    const struct figures *y = invariants_figures(w);
-
-    if (b->record.state != JOB_FINISHED || has_settings(b)) {
-        return;
+    for (uint32_t s = 0; s < quiet->shards_count; s++) {
+        if (end->shards[s].hash != quiet->shards[s].hash) {
+            world_fail(w, "shard %u has seen something else than in the "
+                          "undisturbed run",
+                       s);
+        }
+        if (!person_has_stopped_it(w) &&
+            end->shards[s].cuts != quiet->shards[s].cuts) {
+            world_fail(w, "shard %u has been cut otherwise", s);
+        }
     }
-    compare_shards(w, quiet);
-    for (uint32_t i = 0; i < INTERVALS_MAX && !w->failed; i++) {
-        if (x->by_interval[i] != y->by_interval[i]) {
+    for (uint32_t i = 0; i < INTERVALS_MAX; i++) {
+        if (end->figures.by_interval[i] != quiet->figures.by_interval[i]) {
             world_fail(w, "the figures of interval %u differ from those of "
                           "the undisturbed run",
                        i);
         }
     }
-}
-
-static void run(struct world *w, uint64_t events_max)
-{
-    world_run(w, events_max);
-    if (!w->failed && !w->over && events_max == QUIET_EVENTS_MAX) {
-        world_fail(w, "the undisturbed run does not end");
-    }
+    mem_free(end);
 }
 
 static void judge(const struct trial *trial,
@@ -113,33 +116,52 @@ static void judge(const struct trial *trial,
     }
 }
 
+static bool run_quiet(const struct trial *trial,
+                      const struct scenario *scenario,
+                      struct ending *end,
+                      struct verdict *out)
+{
+    struct scenario *still = world_memory(sizeof(*still));
+    struct world *w;
+    bool failed;
+
+    scenario_quiet(scenario, still);
+    w = world_open(still);
+    world_run(w, QUIET_EVENTS_MAX);
+    if (!w->failed && !w->over) {
+        world_fail(w, "the undisturbed run does not end");
+    }
+    if (!w->failed) {
+        look_at_end(w, end);
+    }
+    failed = w->failed;
+    if (failed) {
+        judge(trial, w, out);
+    }
+    world_close(w);
+    mem_free(still);
+    return !failed;
+}
+
 void trial_run(const struct trial *trial, struct verdict *out)
 {
     struct scenario *scenario = world_memory(sizeof(*scenario));
-    struct scenario *still = world_memory(sizeof(*still));
-    struct world *quiet;
-    struct world *w;
+    struct ending *quiet = world_memory(sizeof(*quiet));
 
+    memset(out, 0, sizeof(*out));
     scenario_make(scenario, trial->seed);
     scenario->plant = trial->plant;
-    scenario_quiet(scenario, still);
-    memset(out, 0, sizeof(*out));
-    quiet = world_open(still);
-    run(quiet, QUIET_EVENTS_MAX);
-    if (quiet->failed) {
-        judge(trial, quiet, out);
-        world_close(quiet);
-    } else {
-        w = world_open(scenario);
+    if (run_quiet(trial, scenario, quiet, out)) {
+        struct world *w = world_open(scenario);
+
         w->loud = trial->loud;
-        run(w, trial->events_max);
+        world_run(w, trial->events_max);
         if (!w->failed && w->over) {
             compare(w, quiet);
         }
         judge(trial, w, out);
         world_close(w);
-        world_close(quiet);
     }
-    mem_free(still);
+    mem_free(quiet);
     mem_free(scenario);
 }

@@ -17,100 +17,104 @@ rule() {
     fi
 }
 
-files() { git ls-files -co --exclude-standard -- "$@"; }
+# Tracked files and new ones, as they are in the tree now.
+files() {
+    git ls-files -co --exclude-standard -- "$@" | while read -r file; do
+        [ -f "$file" ] && echo "$file"
+    done
+}
 code=$(files '*.c' '*.h')
 product=$(printf '%s\n' "$code" | grep -v '^tests/')
 
-folder_of() {
-    case $1 in
-    */main.c) echo main ;;
-    worker/*/* | coordinator/*/*) echo "$1" | cut -d/ -f1,2 ;;
-    *) echo "$1" | cut -d/ -f1 ;;
-    esac
+# Every #include line of the product as: FILE LINE "TARGET or FILE LINE <TARGET
+all_includes() {
+    printf '%s\n' "$product" | xargs awk '
+        /^#include ["<]/ {
+            target = $2; gsub(/["<>]/, "", target)
+            print FILENAME, FNR, substr($2, 1, 1) target
+        }'
 }
 
 includes() {
-    local file folder allowed target ok one
-    for file in $product; do
-        folder=$(folder_of "$file")
-        [ "$folder" = main ] && continue
-        allowed=$(sed -n "s|^$folder: ||p" "$here/includes.txt")
-        grep -nE '^#include "' "$file" |
-            sed -E 's/^([0-9]+):#include "([^"]+)".*/\1 \2/' |
-            while read -r line target; do
-                ok=
-                for one in $allowed; do
-                    case $target in "$one"/*) ok=1 ;; esac
-                done
-                [ -n "$ok" ] || echo "$file:$line: may not include $target"
-            done
-    done
+    all_includes | awk -v table="$here/includes.txt" '
+        BEGIN {
+            while ((getline line < table) > 0) {
+                if (line ~ /^#/) continue
+                split(line, part, ": ")
+                allowed[part[1]] = " " part[2] " "
+            }
+        }
+        substr($3, 1, 1) == "\"" {
+            target = substr($3, 2)
+            n = split($1, dir, "/")
+            folder = dir[1]
+            if (dir[1] == "worker" || dir[1] == "coordinator")
+                folder = folder "/" dir[2]
+            if (dir[n] == "main.c") next
+            to = target; sub("/[^/]*$", "", to)
+            sub("/cajal/v1$", "", to); sub("/verbs$", "", to)
+            if (index(allowed[folder], " " to " ") == 0)
+                print $1 ":" $2 ": may not include " target
+        }'
 }
 
 third_party() {
-    local header places file ok place
-    grep -v '^#' "$here/headers.txt" | while read -r header places; do
-        for file in $product; do
-            grep -qE "^#include [<\"][^>\"]*${header//./\\.}" "$file" || continue
-            case $header in
-            *.pb-c.h) ;;
-            *) grep -qE "^#include <${header//./\\.}" "$file" || continue ;;
-            esac
-            ok=
-            for place in $places; do
-                case $file in "$place"*) ok=1 ;; esac
-            done
-            [ -n "$ok" ] || echo "$file: may not include $header"
-        done
-    done
+    all_includes | awk -v table="$here/headers.txt" '
+        BEGIN {
+            while ((getline line < table) > 0) {
+                if (line ~ /^#/) continue
+                n = split(line, word, " ")
+                header[++count] = word[1]
+                for (i = 2; i <= n; i++) place[count, i - 1] = word[i]
+                places[count] = n - 1
+            }
+        }
+        {
+            target = substr($3, 2)
+            for (h = 1; h <= count; h++) {
+                if (index(target, header[h]) == 0) continue
+                ok = 0
+                for (i = 1; i <= places[h]; i++)
+                    if (index($1, place[h, i]) == 1) ok = 1
+                if (!ok) print $1 ":" $2 ": may not include " target
+            }
+        }'
 }
 
 # The cores may call only their own modules, the pure parts of base and proto,
 # and a few functions of libc that gcc itself may call.
 purity() {
-    local core object symbol own pure
-    pure=$(nm -g --defined-only \
-        "$build"/obj/base/{status,check,arena,text,bytes,rng}.o \
-        "$build"/obj/proto/{arch,report,job,policy,jobcheck}.o 2>/dev/null |
-        awk 'NF == 3 {print $3}')
+    local core parts="base/status base/check base/arena base/text base/bytes \
+        base/rng proto/arch proto/report proto/job proto/jobcheck \
+        proto/policy proto/utf8"
     for core in coordinator/core worker/core; do
-        own=$(nm -g --defined-only "$build/obj/$core"/*.o |
-            awk 'NF == 3 {print $3}')
-        for object in "$build/obj/$core"/*.o; do
-            for symbol in $(nm -u "$object" | awk '{print $2}'); do
-                case $symbol in
-                memcpy | memmove | memset | memcmp | sqrt) continue ;;
-                _GLOBAL_OFFSET_TABLE_) continue ;;
-                esac
-                printf '%s\n' "$own" "$pure" | grep -qx "$symbol" ||
-                    echo "$object: calls $symbol"
-            done
-        done
+        {
+            nm -g --defined-only "$build/obj/$core"/*.o \
+                $(printf "$build/obj/%s.o " $parts)
+            echo "== undefined"
+            nm -A -u "$build/obj/$core"/*.o
+        } | awk '
+            /^== undefined/ { second = 1; next }
+            !second && NF == 3 { known[$3] = 1; next }
+            second && !($NF in known) &&
+                $NF !~ /^(memcpy|memmove|memset|memcmp|sqrt)$/ &&
+                $NF != "_GLOBAL_OFFSET_TABLE_" { print $1 " calls " $NF }'
     done
 }
 
 banned() {
-    local object symbol
-    find "$build/obj" -name '*.o' -not -path '*/tests/*' |
-        while read -r object; do
-            for symbol in $(nm -u "$object" | awk '{print $2}'); do
-                case $symbol in
-                strcpy | strcat | sprintf | vsprintf | strtok | atoi | atof | \
-                    gets | rand | srand | localtime | gmtime | alloca)
-                    echo "$object: calls $symbol" ;;
-                malloc | calloc | realloc | free)
-                    case $object in
-                    */base/mem.o | *.pb-c.o) ;;
-                    *) echo "$object: calls $symbol; use base/mem.h" ;;
-                    esac ;;
-                getenv | secure_getenv)
-                    case $object in
-                    */base/conf.o | */client/*) ;;
-                    *) echo "$object: calls $symbol; use base/conf.h" ;;
-                    esac ;;
-                esac
-            done
-        done
+    find "$build/obj" -name '*.o' -not -path '*/tests/*' -print0 |
+        xargs -0 nm -A -u | awk '
+        { object = $1; symbol = $NF }
+        symbol ~ /^(strcpy|strcat|sprintf|vsprintf|strtok|atoi|atof|gets|rand|srand|localtime|gmtime|alloca)$/ {
+            print object " calls " symbol
+        }
+        symbol ~ /^(malloc|calloc|realloc|free)$/ && object !~ /base\/mem\.o/ {
+            print object " calls " symbol "; use base/mem.h"
+        }
+        symbol ~ /getenv$/ && object !~ /base\/conf\.o/ {
+            print object " calls " symbol "; use base/conf.h"
+        }'
 }
 
 guards() {

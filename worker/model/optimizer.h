@@ -2,7 +2,7 @@
  *
  * SGD (with momentum and decay), Adam and AdamW as in PyTorch 1.13, but Adam's
  * count is kept per weight: the number of steps since its younger unit was
- * born (design: same bits, rule 5). */
+ * born. */
 #ifndef WORKER_MODEL_OPTIMIZER_H
 #define WORKER_MODEL_OPTIMIZER_H
 

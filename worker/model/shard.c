@@ -365,21 +365,6 @@ uint32_t shard_producer_units(const struct shard *shard, uint32_t producer)
     return shard->producer_units[producer];
 }
 
-uint64_t shard_bytes(const struct shard *shard)
-{
-    uint64_t units = shard->units_room;
-    uint64_t stride = slab_stride(shard->inputs_room);
-    uint64_t kept = activation_keeps_z(shard->activation) ? 3 : 2;
-    uint64_t count = shard->weights.capacity + shard->biases.capacity +
-                     shard->still_capacity + 3 * units + 2 * stride;
-
-    count += shard->rows_max * stride + GRADIENT_UNITS * stride;
-    count += kept * shard->rows_trained * units;
-    return sizeof(*shard) + count * sizeof(float) +
-           (FIGURES_COUNT + 1) * units * sizeof(double) +
-           (units + shard->inputs_room) * sizeof(struct unit);
-}
-
 struct matrix shard_x(const struct shard *shard, uint32_t first, uint32_t rows)
 {
     size_t stride = shard->weights.stride;

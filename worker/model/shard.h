@@ -3,7 +3,7 @@
  *
  * One shard's work is done by one thread at a time, with single-threaded BLAS,
  * on shapes that depend only on the job and the step; so its bits do not
- * depend on where it lives (design.md section 5). A step is, in this order:
+ * depend on where it lives. A step is, in this order:
  *
  *   shard_begin(step, rows)           rows: the whole batch
  *   for each microbatch:  shard_input x parts, shard_forward
@@ -48,7 +48,6 @@ uint32_t shard_inputs(const struct shard *shard); /* K */
  * the first layer one producer, the data, with K units. */
 uint32_t shard_producers(const struct shard *shard);
 uint32_t shard_producer_units(const struct shard *shard, uint32_t producer);
-uint64_t shard_bytes(const struct shard *shard); /* memory it holds */
 
 enum pass_kind { PASS_TRAIN = 1, PASS_EVALUATE };
 
@@ -168,7 +167,7 @@ enum status shard_load(struct shard *shard,
  * shard_tensors of a shard that is to be loaded. */
 void shard_expect_evaluations(struct shard *shard, uint32_t count);
 
-/* The learning rate of a step (design.md: schedules). Linear warm-up from
+/* The learning rate of a step. Linear warm-up from
  * peak / warmup to peak, then constant, linear or cosine to zero at the end of
  * the job or of the task. */
 double rate_at(const struct rate_spec *rate,

@@ -1,4 +1,4 @@
-/* tree.h - sums over shards along the fixed binary tree (design: same bits).
+/* tree.h - sums over shards along the fixed binary tree.
  *
  * The tree pairs neighbours (0,1) (2,3) ..., then those pairs, and so on; an
  * odd one goes up alone. So a sum does not depend on which worker did which

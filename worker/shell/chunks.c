@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "proto/chunk.h"
 
 #include <stdio.h>
 #include <string.h>

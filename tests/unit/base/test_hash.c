@@ -52,23 +52,7 @@ static void test_hash__takes_no_bytes_from_nowhere(void **state)
     hash_bytes(NULL, 0, &hash);
     assert_hex(&hash, "0e5751c026e543b2e8ab2eb06099daa1"
                       "d1e5df47778f7787faab45cdf12fe3a8");
-    hash_sha256(NULL, 0, &hash);
-    assert_hex(&hash, "e3b0c44298fc1c149afbf4c8996fb924"
-                      "27ae41e4649b934ca495991b7852b855");
     expect_assert_failure(hash_bytes(NULL, 1, &hash));
-}
-
-/* FIPS 180-4's example. */
-static void test_hash__sha256_is_what_sha256sum_prints(void **state)
-{
-    struct hash hash;
-
-    (void)state;
-
-    hash_sha256("abc", 3, &hash);
-
-    assert_hex(&hash, "ba7816bf8f01cfea414140de5dae2223"
-                      "b00361a396177a9cb410ff61f20015ad");
 }
 
 static void test_hash__is_equal_only_in_every_byte(void **state)
@@ -110,7 +94,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hash__bytes_is_blake2b_256),
         cmocka_unit_test(test_hash__takes_no_bytes_from_nowhere),
-        cmocka_unit_test(test_hash__sha256_is_what_sha256sum_prints),
         cmocka_unit_test(test_hash__is_equal_only_in_every_byte),
         cmocka_unit_test(test_hash__hex_writes_a_prefix_and_a_nul),
     };

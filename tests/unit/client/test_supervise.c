@@ -18,108 +18,108 @@ static int killed(int number)
     return number;
 }
 
-static struct guard guard_of(enum guard_kind kind)
+static struct child child_of(enum child_kind kind)
 {
-    return (struct guard){.kind = kind, .first_ms = 1000, .started_ms = 1000};
+    return (struct child){.kind = kind, .first_ms = 1000, .started_ms = 1000};
 }
 
 static void test_supervise__ends_with_a_coordinator_that_ends_in_peace(
     void **state)
 {
-    struct guard guard = guard_of(GUARD_COORDINATOR);
+    struct child child = child_of(CHILD_COORDINATOR);
 
     (void)state;
-    assert_int_equal(guard_judge(&guard, 90000, exited(0)), VERDICT_END);
+    assert_int_equal(child_judge(&child, 90000, exited(0)), VERDICT_END);
 }
 
 static void test_supervise__restarts_what_was_killed(void **state)
 {
-    struct guard guard = guard_of(GUARD_COORDINATOR);
+    struct child child = child_of(CHILD_COORDINATOR);
 
     (void)state;
-    assert_int_equal(guard_judge(&guard, 90000, killed(9)), VERDICT_RESTART);
-    assert_int_equal(guard.restart_ms, 90000 + GUARD_PAUSE_MS);
+    assert_int_equal(child_judge(&child, 90000, killed(9)), VERDICT_RESTART);
+    assert_int_equal(child.restart_ms, 90000 + CHILD_PAUSE_MS);
 }
 
 static void test_supervise__does_not_try_again_what_is_bad_usage(void **state)
 {
-    struct guard guard = guard_of(GUARD_COORDINATOR);
+    struct child child = child_of(CHILD_COORDINATOR);
 
     (void)state;
-    assert_int_equal(guard_judge(&guard, 1100, exited(2)), VERDICT_GIVE_UP);
+    assert_int_equal(child_judge(&child, 1100, exited(2)), VERDICT_GIVE_UP);
 }
 
 static void test_supervise__waits_for_a_store_that_is_being_left(void **state)
 {
-    struct guard guard = guard_of(GUARD_COORDINATOR);
+    struct child child = child_of(CHILD_COORDINATOR);
 
     (void)state;
-    assert_int_equal(guard_judge(&guard, 1100, exited(6)), VERDICT_RESTART);
-    guard.started_ms = 1000 + GUARD_CONFLICT_MS;
-    assert_int_equal(guard_judge(&guard, 1001 + GUARD_CONFLICT_MS, exited(6)),
+    assert_int_equal(child_judge(&child, 1100, exited(6)), VERDICT_RESTART);
+    child.started_ms = 1000 + CHILD_CONFLICT_MS;
+    assert_int_equal(child_judge(&child, 1001 + CHILD_CONFLICT_MS, exited(6)),
                      VERDICT_GIVE_UP);
 }
 
 static void test_supervise__leaves_time_to_a_worker_that_left_in_peace(
     void **state)
 {
-    struct guard guard = guard_of(GUARD_WORKER);
+    struct child child = child_of(CHILD_WORKER);
 
     (void)state;
-    assert_int_equal(guard_judge(&guard, 90000, exited(0)), VERDICT_RESTART);
-    assert_int_equal(guard.restart_ms, 90000 + GUARD_LEFT_MS);
+    assert_int_equal(child_judge(&child, 90000, exited(0)), VERDICT_RESTART);
+    assert_int_equal(child.restart_ms, 90000 + CHILD_LEFT_MS);
 }
 
 static void test_supervise__doubles_the_pause_up_to_a_limit(void **state)
 {
-    struct guard guard = guard_of(GUARD_WORKER);
+    struct child child = child_of(CHILD_WORKER);
     uint64_t now_ms = 1000;
-    uint64_t pause_ms = GUARD_PAUSE_MS;
+    uint64_t pause_ms = CHILD_PAUSE_MS;
 
     (void)state;
     for (int i = 0; i < 9; i++) {
-        now_ms += GUARD_SHORT_MS; /* long enough to be a life */
-        assert_int_equal(guard_judge(&guard, now_ms, killed(11)),
+        now_ms += CHILD_SHORT_MS; /* long enough to be a life */
+        assert_int_equal(child_judge(&child, now_ms, killed(11)),
                          VERDICT_RESTART);
-        assert_int_equal(guard.restart_ms, now_ms + pause_ms);
-        pause_ms = 2 * pause_ms < GUARD_PAUSE_MS_MAX ? 2 * pause_ms
-                                                     : GUARD_PAUSE_MS_MAX;
-        now_ms = guard.restart_ms;
-        guard.started_ms = now_ms;
+        assert_int_equal(child.restart_ms, now_ms + pause_ms);
+        pause_ms = 2 * pause_ms < CHILD_PAUSE_MS_MAX ? 2 * pause_ms
+                                                     : CHILD_PAUSE_MS_MAX;
+        now_ms = child.restart_ms;
+        child.started_ms = now_ms;
     }
 
-    now_ms += GUARD_WINDOW_MS; /* it lived well since */
-    (void)guard_judge(&guard, now_ms, killed(11));
-    assert_int_equal(guard.restart_ms, now_ms + GUARD_PAUSE_MS);
+    now_ms += CHILD_WINDOW_MS; /* it lived well since */
+    (void)child_judge(&child, now_ms, killed(11));
+    assert_int_equal(child.restart_ms, now_ms + CHILD_PAUSE_MS);
 }
 
 static void test_supervise__gives_up_what_cannot_be_started(void **state)
 {
-    struct guard guard = guard_of(GUARD_WORKER);
+    struct child child = child_of(CHILD_WORKER);
     uint64_t now_ms = 1000;
 
     (void)state;
-    for (int i = 1; i < GUARD_FAILURES_MAX; i++) {
-        assert_int_equal(guard_judge(&guard, now_ms, exited(7)),
+    for (int i = 1; i < CHILD_FAILURES_MAX; i++) {
+        assert_int_equal(child_judge(&child, now_ms, exited(7)),
                          VERDICT_RESTART);
-        now_ms = guard.restart_ms;
-        guard.started_ms = now_ms;
+        now_ms = child.restart_ms;
+        child.started_ms = now_ms;
     }
 
-    assert_int_equal(guard_judge(&guard, now_ms, exited(7)), VERDICT_GIVE_UP);
+    assert_int_equal(child_judge(&child, now_ms, exited(7)), VERDICT_GIVE_UP);
 }
 
 static void test_supervise__forgets_failures_after_a_minute(void **state)
 {
-    struct guard guard = guard_of(GUARD_WORKER);
+    struct child child = child_of(CHILD_WORKER);
     uint64_t now_ms = 1000;
 
     (void)state;
-    for (int i = 0; i < 3 * GUARD_FAILURES_MAX; i++) {
-        assert_int_equal(guard_judge(&guard, now_ms, exited(7)),
+    for (int i = 0; i < 3 * CHILD_FAILURES_MAX; i++) {
+        assert_int_equal(child_judge(&child, now_ms, exited(7)),
                          VERDICT_RESTART);
-        now_ms += GUARD_WINDOW_MS / (GUARD_FAILURES_MAX - 1) + 1;
-        guard.started_ms = now_ms;
+        now_ms += CHILD_WINDOW_MS / (CHILD_FAILURES_MAX - 1) + 1;
+        child.started_ms = now_ms;
     }
 }
 

@@ -139,10 +139,9 @@ static void test_job__lists_a_bounded_number_of_faults(void **state)
     assert_int_equal(faults.count, JOB_FAULTS_MAX);
 }
 
-static void test_job__finds_the_mapping_of_a_task(void **state)
+static void test_job__counts_the_tasks_of_all_mappings(void **state)
 {
     struct job_spec spec = good();
-    uint32_t within = 99;
 
     (void)state;
     spec.data.task_specs_count = 2;
@@ -150,15 +149,6 @@ static void test_job__finds_the_mapping_of_a_task(void **state)
     spec.data.task_specs[1].count = 2;
 
     assert_int_equal(job_tasks_count(&spec), 5);
-    assert_ptr_equal(job_task(&spec, 0, &within), &spec.data.task_specs[0]);
-    assert_int_equal(within, 0);
-    assert_ptr_equal(job_task(&spec, 2, &within), &spec.data.task_specs[0]);
-    assert_int_equal(within, 2);
-    assert_ptr_equal(job_task(&spec, 3, &within), &spec.data.task_specs[1]);
-    assert_int_equal(within, 0);
-    assert_ptr_equal(job_task(&spec, 4, &within), &spec.data.task_specs[1]);
-    assert_int_equal(within, 1);
-    assert_null(job_task(&spec, 5, &within));
 }
 
 static void test_job__names_each_cause(void **state)
@@ -310,7 +300,7 @@ int main(void)
         cmocka_unit_test(test_job__checks_texts_that_do_not_end),
         cmocka_unit_test(test_job__refuses_a_width_that_may_not_grow_to_itself),
         cmocka_unit_test(test_job__lists_a_bounded_number_of_faults),
-        cmocka_unit_test(test_job__finds_the_mapping_of_a_task),
+        cmocka_unit_test(test_job__counts_the_tasks_of_all_mappings),
         cmocka_unit_test(test_job__names_each_cause),
         cmocka_unit_test(test_job__sets_what_a_running_job_may_change),
         cmocka_unit_test(test_job__sets_policies_of_a_list_by_index),

@@ -15,7 +15,7 @@
 #define SHORTEST                                                               \
     "version: 1\ndata: {format: idx, dir: /d}\nmodel: {hidden: [8]}\n"
 
-/* The first job file of design.md, section 10. */
+/* The job file of the README, with more of its keys. */
 static const char fashion[] =
     "version: 1\n"
     "name: fashion\n"
@@ -39,7 +39,7 @@ static const char fashion[] =
     "keep: {every: 1000 steps, on: [grow, prune, task], last: 50}\n"
     "run: {workers: 2}\n";
 
-/* The second one, without what this release refuses. */
+/* One with nearly every key that this release can do. */
 static const char longest[] =
     "version: 1\n"
     "data:\n"

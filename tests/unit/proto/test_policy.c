@@ -17,28 +17,29 @@ struct expected {
     enum policy_id policy;
     uint32_t key;
     const char *name;
-    enum value_unit unit;
+    enum value_kind kind;
     double initial;
 };
 
 static const struct expected keys[] = {
-    {POLICY_CONTINUAL_BACKPROP, CBP_RATE, "rate", UNIT_NUMBER, 1e-4},
-    {POLICY_CONTINUAL_BACKPROP, CBP_MATURITY, "maturity", UNIT_STEPS, 100},
-    {POLICY_CONTINUAL_BACKPROP, CBP_DECAY, "decay", UNIT_NUMBER, 0.99},
-    {POLICY_SCHEDULE, SCHEDULE_EVERY, "every", UNIT_INTERVALS, MUST},
-    {POLICY_SCHEDULE, SCHEDULE_ADD, "add", UNIT_UNITS, MUST},
-    {POLICY_SCHEDULE, SCHEDULE_MAX_UNITS, "max_units", UNIT_UNITS, 512},
-    {POLICY_PLATEAU, PLATEAU_WINDOW, "window", UNIT_INTERVALS, 5},
-    {POLICY_PLATEAU, PLATEAU_MIN_GAIN, "min_gain", UNIT_RATIO, 0.01},
-    {POLICY_PLATEAU, PLATEAU_ADD, "add", UNIT_UNITS, 16},
-    {POLICY_PLATEAU, PLATEAU_MAX_UNITS, "max_units", UNIT_UNITS, 512},
-    {POLICY_PLATEAU, PLATEAU_COOLDOWN, "cooldown", UNIT_INTERVALS, 10},
-    {POLICY_CONTRIBUTION, CONTRIBUTION_BELOW, "below", UNIT_OF_MEAN, 0.01},
-    {POLICY_CONTRIBUTION, CONTRIBUTION_PROBATION, "probation", UNIT_INTERVALS,
+    {POLICY_CONTINUAL_BACKPROP, CBP_RATE, "rate", VALUE_NUMBER, 1e-4},
+    {POLICY_CONTINUAL_BACKPROP, CBP_MATURITY, "maturity", VALUE_STEPS, 100},
+    {POLICY_CONTINUAL_BACKPROP, CBP_DECAY, "decay", VALUE_NUMBER, 0.99},
+    {POLICY_SCHEDULE, SCHEDULE_EVERY, "every", VALUE_INTERVALS, MUST},
+    {POLICY_SCHEDULE, SCHEDULE_ADD, "add", VALUE_UNITS, MUST},
+    {POLICY_SCHEDULE, SCHEDULE_MAX_UNITS, "max_units", VALUE_UNITS, 512},
+    {POLICY_PLATEAU, PLATEAU_WINDOW, "window", VALUE_INTERVALS, 5},
+    {POLICY_PLATEAU, PLATEAU_MIN_GAIN, "min_gain", VALUE_RATIO, 0.01},
+    {POLICY_PLATEAU, PLATEAU_ADD, "add", VALUE_UNITS, 16},
+    {POLICY_PLATEAU, PLATEAU_MAX_UNITS, "max_units", VALUE_UNITS, 512},
+    {POLICY_PLATEAU, PLATEAU_COOLDOWN, "cooldown", VALUE_INTERVALS, 10},
+    {POLICY_CONTRIBUTION, CONTRIBUTION_BELOW, "below", VALUE_OF_MEAN, 0.01},
+    {POLICY_CONTRIBUTION, CONTRIBUTION_PROBATION, "probation", VALUE_INTERVALS,
      2},
-    {POLICY_CONTRIBUTION, CONTRIBUTION_MATURITY, "maturity", UNIT_STEPS, 100},
-    {POLICY_CONTRIBUTION, CONTRIBUTION_MIN_UNITS, "min_units", UNIT_UNITS, 8},
-    {POLICY_CONTRIBUTION, CONTRIBUTION_COOLDOWN, "cooldown", UNIT_INTERVALS, 5},
+    {POLICY_CONTRIBUTION, CONTRIBUTION_MATURITY, "maturity", VALUE_STEPS, 100},
+    {POLICY_CONTRIBUTION, CONTRIBUTION_MIN_UNITS, "min_units", VALUE_UNITS, 8},
+    {POLICY_CONTRIBUTION, CONTRIBUTION_COOLDOWN, "cooldown", VALUE_INTERVALS,
+     5},
 };
 
 static void test_policy__has_each_key_where_its_enum_says(void **state)
@@ -50,7 +51,7 @@ static void test_policy__has_each_key_where_its_enum_says(void **state)
         int must = keys[i].initial != keys[i].initial;
 
         assert_string_equal(key->name, keys[i].name);
-        assert_int_equal(key->unit, keys[i].unit);
+        assert_int_equal(key->kind, keys[i].kind);
         assert_true(must ? key->initial != key->initial
                          : key->initial == keys[i].initial);
     }

@@ -56,7 +56,9 @@ struct fakeworld {
     uint32_t queue_count;
     uint64_t journaled; /* intervals below it, on this line */
     bool hold_commits;  /* the store is slow: commits are not answered */
-    char *log;          /* one line per decision, version, reply and state */
+    bool hold_states;   /* nor are records of jobs */
+    bool fail_restores;
+    char *log; /* one line per decision, version, reply and state */
     size_t log_size;
     struct text text;
     char *journal; /* what was decided, without terms */
@@ -398,9 +400,14 @@ static struct fake_event *fake_stored(struct fakeworld *w, uint64_t token)
 static void fake_restore(struct fakeworld *w, const struct action *action)
 {
     const struct version *from = w->versions[action->restore.from];
-    struct version *v = mem_new(sizeof(*v));
+    struct version *v = NULL;
     struct fake_event *e = fake_stored(w, action->token);
 
+    if (w->fail_restores) {
+        e->event.stored.status = STATUS_FULL;
+        return;
+    }
+    v = mem_new(sizeof(*v));
     assert_non_null(from);
     assert_non_null(v);
     *v = *from;
@@ -486,7 +493,7 @@ static void fake_do(struct fakeworld *w, const struct action *action)
         break;
     case ACTION_STORE_JOB:
         w->records[action->slot] = job->record;
-        if (action->token != 0) {
+        if (action->token != 0 && !w->hold_states) {
             fake_stored(w, action->token);
         }
         break;

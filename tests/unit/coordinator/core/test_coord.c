@@ -1,5 +1,7 @@
 #include "tests/unit/coordinator/core/fakeworld.h"
 
+#include "coordinator/core/coord_parts.h"
+
 static int setup(void **state)
 {
     struct fakeworld *w = mem_new(sizeof(*w));
@@ -336,6 +338,156 @@ static void test_coord__a_slow_store_stalls_and_then_goes_on(void **state)
     assert_int_equal(w->versions_count, 17);
 }
 
+static void test_coord__a_resume_is_answered_when_it_is_stored(void **state)
+{
+    struct fakeworld *w = *state;
+    struct job_spec spec = fake_spec();
+
+    fake_launch(w, &spec);
+    fake_run(w, 80);
+    fake_request(w, (struct request){.id = 2, .kind = REQUEST_PAUSE, .job = 1});
+    fake_run(w, 1000000);
+    w->hold_states = true;
+    fake_request(w,
+                 (struct request){.id = 3, .kind = REQUEST_RESUME, .job = 1});
+    fake_run(w, 1);
+
+    assert_int_equal(w->records[0].state, JOB_WAITING);
+    assert_false(said(w, "reply waiting"));
+    w->hold_states = false;
+    for (uint32_t t = 0; t < TOKENS_MAX; t++) {
+        if (w->coord->tokens[t].id != 0 &&
+            w->coord->tokens[t].kind == TOKEN_STATE) {
+            fake_stored(w, w->coord->tokens[t].id);
+        }
+    }
+    fake_run(w, 1000000);
+    assert_true(said(w, "reply waiting"));
+    assert_true(said(w, "state finished"));
+}
+
+/* However fast they ask: what waits for the disk is bounded. */
+static void test_coord__refuses_what_a_slow_disk_cannot_answer(void **state)
+{
+    struct fakeworld *w = *state;
+    struct job_spec spec = fake_spec();
+
+    spec.run.workers = 3;
+    fake_launch(w, &spec);
+    fake_run(w, 100);
+    w->hold_states = true;
+    for (uint32_t i = 0; i < 2 * TOKENS_MAX; i++) {
+        fake_request(w, (struct request){.id = 2 + i,
+                                         .kind = i % 2 == 0 ? REQUEST_PAUSE
+                                                            : REQUEST_RESUME,
+                                         .job = 1});
+        fake_run(w, 10);
+    }
+    assert_true(said(w, "the store is behind: try again in a moment"));
+}
+
+static void test_coord__a_failed_restore_leaves_an_ended_job_ended(void **state)
+{
+    struct fakeworld *w = *state;
+    struct job_spec spec = fake_spec();
+
+    fake_launch(w, &spec);
+    fake_run(w, 1000000);
+    w->fail_restores = true;
+    fake_request(w,
+                 (struct request){
+                     .id = 2, .kind = REQUEST_RESTORE, .job = 1, .version = 2});
+    fake_run(w, 1000000);
+
+    assert_true(said(w, "nothing has changed"));
+    assert_int_equal(job_visible_state(&w->coord->jobs[0]), JOB_FINISHED);
+}
+
+static void test_coord__refuses_a_line_too_many_and_goes_on(void **state)
+{
+    struct fakeworld *w = *state;
+    struct job_spec spec = fake_spec();
+
+    fake_launch(w, &spec);
+    fake_run(w, 80);
+    w->coord->jobs[0].record.lines_count = LINES_MAX;
+    fake_request(w,
+                 (struct request){
+                     .id = 2, .kind = REQUEST_RESTORE, .job = 1, .version = 1});
+    fake_run(w, 1000000);
+
+    assert_true(said(w, "the job has its most lines"));
+    assert_true(said(w, "state finished"));
+}
+
+static void set_rate(struct fakeworld *w, uint64_t id, double rate)
+{
+    fake_request(w, (struct request){.id = id,
+                                     .kind = REQUEST_SET,
+                                     .job = 1,
+                                     .setting = SETTING_RATE,
+                                     .value = rate});
+    fake_run(w, 1);
+}
+
+/* A replay has room for so many. */
+static void test_coord__counts_settings_since_the_newest_version(void **state)
+{
+    struct fakeworld *w = *state;
+    struct job_spec spec = fake_spec();
+    struct job *job = &w->coord->jobs[0];
+
+    fake_launch(w, &spec);
+    fake_run(w, 80);
+    job->inputs_count = INPUTS_MAX - 1;
+    for (uint32_t i = 0; i < job->inputs_count; i++) {
+        job->inputs[i].interval = 1;
+    }
+    set_rate(w, 2, 0.5);
+    set_rate(w, 3, 0.25);
+    assert_true(said(w, "too many settings since the last version"));
+
+    fake_run(w, 1000000); /* the end is a version, and has them */
+    assert_true(job->record.spec.train.rate.peak == 0.5);
+    assert_int_equal(job->inputs_count, 0);
+}
+
+static void fault(struct fakeworld *w, uint32_t kind)
+{
+    struct fake_event *e = fake_message(w, 0);
+
+    e->message.kind = WIRE_FAULT;
+    e->message.fault.job = 1;
+    e->message.fault.term = w->coord->jobs[0].term;
+    e->message.fault.kind = kind;
+    memcpy(e->message.fault.text, "disk is full", 13);
+    fake_run(w, 60);
+}
+
+static void test_coord__a_fault_that_comes_again_pauses(void **state)
+{
+    struct fakeworld *w = *state;
+    struct job_spec spec = fake_spec();
+
+    spec.keep.on = 0;
+    fake_launch(w, &spec);
+    fake_run(w, 80);
+    for (uint32_t i = 0; i < 2 * FAULTS_MAX; i++) {
+        fault(w, FAULT_FRAME); /* a lost peer's doing */
+        assert_int_equal(job_visible_state(&w->coord->jobs[0]), JOB_RUNNING);
+    }
+    for (uint32_t i = 0; i < FAULTS_MAX; i++) {
+        assert_int_equal(job_visible_state(&w->coord->jobs[0]), JOB_RUNNING);
+        fault(w, FAULT_CHUNK);
+    }
+    assert_true(said(w, "state paused: worker w0 says: disk is full"));
+
+    fake_request(w,
+                 (struct request){.id = 3, .kind = REQUEST_RESUME, .job = 1});
+    fake_run(w, 1000000);
+    assert_true(said(w, "state finished"));
+}
+
 static void test_coord__evaluates_a_version_without_touching_the_job(
     void **state)
 {
@@ -402,6 +554,12 @@ int main(void)
         TEST(test_coord__a_number_that_is_not_finite_pauses),
         TEST(test_coord__a_setting_is_answered_when_it_is_journaled),
         TEST(test_coord__a_slow_store_stalls_and_then_goes_on),
+        TEST(test_coord__a_resume_is_answered_when_it_is_stored),
+        TEST(test_coord__refuses_what_a_slow_disk_cannot_answer),
+        TEST(test_coord__a_failed_restore_leaves_an_ended_job_ended),
+        TEST(test_coord__refuses_a_line_too_many_and_goes_on),
+        TEST(test_coord__counts_settings_since_the_newest_version),
+        TEST(test_coord__a_fault_that_comes_again_pauses),
         TEST(test_coord__evaluates_a_version_without_touching_the_job),
         TEST(test_coord__shuts_down_with_running_jobs_cut),
         TEST(test_coord__refuses_a_worker_that_computes_other_bits),

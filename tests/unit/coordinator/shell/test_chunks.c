@@ -1,7 +1,7 @@
 #include "coordinator/shell/chunks.h"
 
 #include "base/mem.h"
-#include "proto/wire.h"
+#include "proto/chunk.h"
 #include "tests/unit/coordinator/shell/fixture.h"
 
 #include <stdio.h>

@@ -13,7 +13,7 @@
 enum { INPUTS = 20, OUTPUTS = 5, ROWS = 32, SHARDS = 3 };
 
 /* An edit that keeps the function changes sums of a few dozen terms below 10
- * by their order alone (design.md section 7). */
+ * by their order alone. */
 static const float LOGIT_TOLERANCE = 1e-5f;
 
 struct fixture {

@@ -1,4 +1,4 @@
-#include "proto/typescalar.h"
+#include "proto/typing.h"
 
 #include "base/text.h"
 #include "proto/quantity.h"
@@ -40,12 +40,6 @@ static bool is_value(struct typing *typing, const struct typing_at *at)
         return false;
     }
     return true;
-}
-
-static bool is_text(const struct yamlnode *node, const char *word)
-{
-    return strlen(word) == node->text_size &&
-           memcmp(word, node->text, node->text_size) == 0;
 }
 
 /* The plural, or the singular: 1 step, 1 pass. */
@@ -217,7 +211,7 @@ static const struct schema_word *find_word(const struct schema_key *row,
         return NULL;
     }
     for (const struct schema_word *w = row->words; w->word != NULL; w++) {
-        if (is_text(node, w->word)) {
+        if (yamlnode_is(node, w->word)) {
             return w;
         }
     }
@@ -362,11 +356,11 @@ static void type_flag(struct typing *typing,
                       const struct schema_key *row,
                       const struct typing_at *at)
 {
-    if (is_text(at->node, "true")) {
+    if (yamlnode_is(at->node, "true")) {
         typing_fail(typing, at, row->refusal, "");
         return;
     }
-    if (!is_text(at->node, "false")) {
+    if (!yamlnode_is(at->node, "false")) {
         fail_value(typing, at, "is neither true nor false", "");
     }
 }

@@ -1,4 +1,4 @@
-#include "proto/schemakeys.h"
+#include "proto/schema.h"
 
 #include "proto/job.h"
 

@@ -1,4 +1,4 @@
-#include "proto/wire.h"
+#include "proto/chunk.h"
 
 #include "base/mem.h"
 
@@ -16,7 +16,7 @@ static const struct chunk_header sample = {
     .status = STATUS_REFUSED,
     .hash = {"0123456789abcdef0123456789ABCDE"}};
 
-static void test_chunkheader__comes_back_as_it_was(void **state)
+static void test_chunk__comes_back_as_it_was(void **state)
 {
     unsigned char bytes[CHUNK_HEADER_BYTES_MAX];
     struct chunk_header decoded = {0};
@@ -30,7 +30,7 @@ static void test_chunkheader__comes_back_as_it_was(void **state)
     assert_memory_equal(&decoded.hash, &sample.hash, HASH_BYTES);
 }
 
-static void test_chunkheader__has_these_bytes(void **state)
+static void test_chunk__has_these_bytes(void **state)
 {
     static const char golden[] = "\x08\x04\x10\x0d\x1a\x20"
                                  "0123456789abcdef0123456789ABCDE";
@@ -43,7 +43,7 @@ static void test_chunkheader__has_these_bytes(void **state)
     assert_memory_equal(bytes, golden, sizeof(golden));
 }
 
-static void test_chunkheader__needs_no_heap(void **state)
+static void test_chunk__needs_no_heap(void **state)
 {
     unsigned char bytes[CHUNK_HEADER_BYTES_MAX];
     struct chunk_header decoded;
@@ -57,7 +57,7 @@ static void test_chunkheader__needs_no_heap(void **state)
     assert_null(mem_new(1)); /* the failure is still planned */
 }
 
-static void test_chunkheader__cut_short_anywhere_is_invalid(void **state)
+static void test_chunk__cut_short_anywhere_is_invalid(void **state)
 {
     unsigned char bytes[CHUNK_HEADER_BYTES_MAX];
     struct chunk_header decoded;
@@ -71,7 +71,7 @@ static void test_chunkheader__cut_short_anywhere_is_invalid(void **state)
     }
 }
 
-static void test_chunkheader__survives_every_flipped_byte(void **state)
+static void test_chunk__survives_every_flipped_byte(void **state)
 {
     unsigned char bytes[CHUNK_HEADER_BYTES_MAX];
     size_t size = chunk_header_encode(&sample, bytes);
@@ -92,7 +92,7 @@ static void test_chunkheader__survives_every_flipped_byte(void **state)
     }
 }
 
-static void test_chunkheader__has_a_largest_size(void **state)
+static void test_chunk__has_a_largest_size(void **state)
 {
     unsigned char bytes[CHUNK_HEADER_BYTES_MAX + 2];
     struct chunk_header decoded;
@@ -114,12 +114,12 @@ static void test_chunkheader__has_a_largest_size(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_chunkheader__comes_back_as_it_was),
-        cmocka_unit_test(test_chunkheader__has_these_bytes),
-        cmocka_unit_test(test_chunkheader__needs_no_heap),
-        cmocka_unit_test(test_chunkheader__cut_short_anywhere_is_invalid),
-        cmocka_unit_test(test_chunkheader__survives_every_flipped_byte),
-        cmocka_unit_test(test_chunkheader__has_a_largest_size),
+        cmocka_unit_test(test_chunk__comes_back_as_it_was),
+        cmocka_unit_test(test_chunk__has_these_bytes),
+        cmocka_unit_test(test_chunk__needs_no_heap),
+        cmocka_unit_test(test_chunk__cut_short_anywhere_is_invalid),
+        cmocka_unit_test(test_chunk__survives_every_flipped_byte),
+        cmocka_unit_test(test_chunk__has_a_largest_size),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

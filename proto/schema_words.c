@@ -1,4 +1,4 @@
-#include "proto/schemawords.h"
+#include "proto/schema.h"
 
 #include "proto/job.h"
 #include <stddef.h>

@@ -175,7 +175,8 @@ static void check_broken(const struct broken *broken)
     assert_string_equal(printed, broken->expected);
 }
 
-static void test_typepolicy__tells_what_is_wrong_with_each_policy(void **state)
+static void test_typing_policy__tells_what_is_wrong_with_each_policy(
+    void **state)
 {
     (void)state;
     for (size_t i = 0; i < POLICIES_COUNT; i++) {
@@ -185,7 +186,8 @@ static void test_typepolicy__tells_what_is_wrong_with_each_policy(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_typepolicy__tells_what_is_wrong_with_each_policy),
+        cmocka_unit_test(
+            test_typing_policy__tells_what_is_wrong_with_each_policy),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

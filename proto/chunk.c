@@ -1,4 +1,4 @@
-#include "proto/wire.h"
+#include "proto/chunk.h"
 
 #include "proto/codec.h"
 #include "proto/modelcode.h"

@@ -1,20 +1,13 @@
-#include "proto/typepolicy.h"
+#include "proto/typing.h"
 
 #include "base/text.h"
 #include "proto/jobcheck.h"
 #include "proto/suggest.h"
-#include "proto/typescalar.h"
 #include <string.h>
 
 enum { NAMES_MAX = POLICY_KEYS_MAX + 1 };
 
-static bool is_text(const struct yamlnode *node, const char *word)
-{
-    return strlen(word) == node->text_size &&
-           memcmp(word, node->text, node->text_size) == 0;
-}
-
-/* Known from the literature and from design.md, and not built yet. */
+/* Known from the literature and not built yet. */
 static bool is_planned(const struct yamlnode *node)
 {
     static const char *const names[] = {
@@ -35,7 +28,7 @@ static bool is_planned(const struct yamlnode *node)
     };
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (is_text(node, names[i])) {
+        if (yamlnode_is(node, names[i])) {
             return true;
         }
     }
@@ -63,7 +56,7 @@ static const struct policy_entry *entry_of(const struct yamlnode *node)
     const struct policy_entry *table = policy_table(&count);
 
     for (size_t i = 0; i < count; i++) {
-        if (is_text(node, table[i].name)) {
+        if (yamlnode_is(node, table[i].name)) {
             return &table[i];
         }
     }
@@ -124,20 +117,20 @@ static bool type_key(struct typing *typing,
     struct typing_unit unit = {NULL, false};
     uint64_t whole = 0;
 
-    switch (key->unit) {
-    case UNIT_NUMBER:
+    switch (key->kind) {
+    case VALUE_NUMBER:
         return typing_real(typing, at, out);
-    case UNIT_RATIO:
+    case VALUE_RATIO:
         return typing_ratio(typing, at, false, out);
-    case UNIT_OF_MEAN:
+    case VALUE_OF_MEAN:
         return typing_ratio(typing, at, true, out);
-    case UNIT_STEPS:
+    case VALUE_STEPS:
         unit.name = "steps";
         break;
-    case UNIT_INTERVALS:
+    case VALUE_INTERVALS:
         unit.name = "intervals";
         break;
-    case UNIT_UNITS:
+    case VALUE_UNITS:
         unit.name = "units";
         unit.bare = names_units(key);
         break;
@@ -152,16 +145,16 @@ static bool type_key(struct typing *typing,
 static void example_of(const struct policy_key *key, char *out, size_t size)
 {
     static const char *const values[] = {
-        [UNIT_NUMBER] = "1e-4",           [UNIT_RATIO] = "1%",
-        [UNIT_OF_MEAN] = "1% of mean",    [UNIT_STEPS] = "100 steps",
-        [UNIT_INTERVALS] = "5 intervals", [UNIT_UNITS] = "16 units",
+        [VALUE_NUMBER] = "1e-4",           [VALUE_RATIO] = "1%",
+        [VALUE_OF_MEAN] = "1% of mean",    [VALUE_STEPS] = "100 steps",
+        [VALUE_INTERVALS] = "5 intervals", [VALUE_UNITS] = "16 units",
     };
     struct text text;
 
     text_init(&text, out, size);
     text_add(&text, key->name);
     text_add(&text, ": ");
-    text_add(&text, values[key->unit]);
+    text_add(&text, values[key->kind]);
 }
 
 /* The index of the policy's key of that name; UINT32_MAX: none. */
@@ -169,7 +162,7 @@ static uint32_t key_index(const struct policy_entry *entry,
                           const struct yamlnode *name)
 {
     for (uint32_t k = 0; entry->keys[k].name != NULL; k++) {
-        if (is_text(name, entry->keys[k].name)) {
+        if (yamlnode_is(name, entry->keys[k].name)) {
             return k;
         }
     }
@@ -281,7 +274,7 @@ static void type_policy_keys(struct typing *typing,
 
         typing_child(at, c, &child);
         if (typing_skips(typing, at->node, &child) ||
-            is_text(c->key, "policy")) {
+            yamlnode_is(c->key, "policy")) {
             continue;
         }
         type_policy_key(typing, row, entry, &child);

@@ -182,7 +182,7 @@ bool modelcheck_record(const struct shard_record *record)
     if (record->layer >= LAYERS_MAX || record->shard >= SHARDS_MAX) {
         return false;
     }
-    if (record->tensors_count > VERSION_TENSORS_MAX ||
+    if (record->tensors_count > SHARD_TENSORS_MAX ||
         record->evaluations_count > REPORT_EVALUATIONS_MAX) {
         return false;
     }

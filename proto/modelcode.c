@@ -443,7 +443,7 @@ enum status modelcode_get_record(const struct Cajal__V1__ShardRecord *from,
                                  struct arena *arena,
                                  struct shard_record *out)
 {
-    if (from == NULL || from->n_tensors > VERSION_TENSORS_MAX) {
+    if (from == NULL || from->n_tensors > SHARD_TENSORS_MAX) {
         return STATUS_INVALID;
     }
     out->layer = from->layer;

@@ -15,7 +15,9 @@
 #include <stddef.h>
 
 enum {
-    VERSION_TENSORS_MAX = 12, /* as SHARD_TENSORS_MAX */
+    /* Of one shard; nine are in use (see shard_tensors). */
+    SHARD_TENSORS_MAX = 12,
+    TENSOR_NAME_BYTES_MAX = 24,
     VERSION_PARENTS_MAX = 2,
     /* 4096 units of 65536 inputs: 1 GB in chunks of 1 MB. */
     TENSOR_CHUNKS_MAX = 4096,
@@ -25,7 +27,7 @@ enum {
 };
 
 struct tensor_record {
-    char name[24];
+    char name[TENSOR_NAME_BYTES_MAX];
     uint32_t rows;
     uint32_t columns;
     uint32_t element_bytes;
@@ -38,7 +40,7 @@ struct shard_record {
     uint32_t shard;
     uint32_t tensors_count;
     uint32_t evaluations_count; /* see shard_expect_evaluations */
-    struct tensor_record tensors[VERSION_TENSORS_MAX];
+    struct tensor_record tensors[SHARD_TENSORS_MAX];
 };
 
 struct version {

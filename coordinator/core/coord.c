@@ -56,16 +56,6 @@ void token_drop_slot(struct coord *c, uint32_t slot)
     }
 }
 
-bool slot_is_full(const struct coord *c, uint32_t slot)
-{
-    uint32_t count = 0;
-
-    for (uint32_t t = 0; t < TOKENS_MAX; t++) {
-        count += c->tokens[t].id != 0 && c->tokens[t].slot == slot;
-    }
-    return count >= SLOT_TOKENS_MAX;
-}
-
 static bool is_on_its_way(const struct coord *c,
                           uint32_t slot,
                           enum token_kind kind)
@@ -200,6 +190,26 @@ static void on_late_commit(struct coord *c,
     load_on(c, token->slot, out);
 }
 
+static void tell_version(const struct cut *cut,
+                         uint32_t slot,
+                         struct actions *out)
+{
+    struct text text = action_event(out, slot, "version", cut->version);
+    struct action *action = &out->items[out->count - 1];
+
+    text_add(&text, cause_name((enum cause)cut->cause));
+    if (cut->reason[0] != 0) {
+        text_add(&text, ": ");
+        text_add(&text, cut->reason);
+    }
+    action->event.step = cut->step;
+    action->event.task = cut->task;
+    action->event.layers_count = cut->arch.layers_count;
+    for (uint32_t l = 0; l < cut->arch.layers_count; l++) {
+        action->event.widths[l] = cut->arch.layers[l].units_count;
+    }
+}
+
 static void on_committed(struct coord *c,
                          const struct token *token,
                          enum status status,
@@ -225,13 +235,8 @@ static void on_committed(struct coord *c,
 
     const struct cut *cut = job_cut(job, index);
     bool hold = cut->hold;
-    struct text text = action_event(out, token->slot, "version", cut->version);
 
-    text_add(&text, cause_name((enum cause)cut->cause));
-    if (cut->reason[0] != 0) {
-        text_add(&text, ": ");
-        text_add(&text, cut->reason);
-    }
+    tell_version(cut, token->slot, out);
     job_take_commit(job, index);
     job->faults = 0;
     if (hold && job->want != WANT_NONE) {

@@ -14,14 +14,19 @@ void set_reason(struct job *job, const char *reason)
     text_add(&text, reason);
 }
 
-static bool has_token(const struct coord *c, uint32_t slot)
+static uint32_t count_tokens(const struct coord *c, uint32_t slot)
 {
+    uint32_t count = 0;
+
     for (uint32_t t = 0; t < TOKENS_MAX; t++) {
-        if (c->tokens[t].id != 0 && c->tokens[t].slot == slot) {
-            return true;
-        }
+        count += c->tokens[t].id != 0 && c->tokens[t].slot == slot;
     }
-    return false;
+    return count;
+}
+
+bool slot_is_full(const struct coord *c, uint32_t slot)
+{
+    return count_tokens(c, slot) >= SLOT_TOKENS_MAX;
 }
 
 static void forget(uint32_t slot, struct actions *out)
@@ -55,7 +60,8 @@ uint32_t slot_new(struct coord *c, struct actions *out)
 
         /* At rest, and the store knows. */
         if ((phase == PHASE_ENDED || phase == PHASE_PAUSED) &&
-            c->jobs[s].store_again_ms == UINT64_MAX && !has_token(c, s)) {
+            c->jobs[s].store_again_ms == UINT64_MAX &&
+            count_tokens(c, s) == 0) {
             forget(s, out);
             found = s;
         }

@@ -37,6 +37,7 @@ uint64_t token_new(struct coord *c,
                    uint64_t detail,
                    uint64_t request);
 void token_drop_slot(struct coord *c, uint32_t slot);
+/* It has SLOT_TOKENS_MAX. */
 bool slot_is_full(const struct coord *c, uint32_t slot);
 
 /* A free slot, or one whose job is at rest (its state is in the store), or

@@ -177,6 +177,11 @@ struct action {
             char kind[16];
             char text[DETAIL_BYTES_MAX];
             uint64_t version; /* 0: none */
+            /* Of the version; a job has gone on when one is committed. */
+            uint32_t layers_count; /* 0: where the job is now */
+            uint32_t widths[LAYERS_MAX];
+            uint64_t step;
+            uint32_t task;
         } event;
         struct {
             uint64_t request;

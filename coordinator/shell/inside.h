@@ -94,6 +94,11 @@ void shell_queue(struct shell *shell, const struct coord_event *event);
 void shell_on_loaded(void *owner, struct loaded *loaded);
 void shell_free_held(struct held *held);
 
+/* --- resume.c --- */
+
+/* Goes on with the jobs that the store says run, and holds the paused ones. */
+enum status shell_resume(struct shell *shell) MUST_CHECK;
+
 /* --- perform.c --- */
 
 void shell_perform(struct shell *shell, const struct action *action);

@@ -113,10 +113,12 @@ static void restore(struct shell *shell, const struct action *action)
 static void log_event(const struct job *job, const struct action *action)
 {
     bool fault = strcmp(action->event.kind, "fault") == 0;
+    uint64_t step =
+        action->event.layers_count > 0 ? action->event.step : job->record.step;
 
     log_line(fault ? LOG_WARN : LOG_INFO, "job", action->event.kind,
              "job=j%" PRIu64 " step=%" PRIu64 " text=\"%s\"", job->record.job,
-             job->record.step, action->event.text);
+             step, action->event.text);
 }
 
 static void happen(struct shell *shell, const struct action *action)
@@ -133,6 +135,12 @@ static void happen(struct shell *shell, const struct action *action)
         log_event(job, action);
     }
     eventcode_fill(&job->record, &event);
+    if (action->event.layers_count > 0) {
+        event.step = action->event.step;
+        event.task = action->event.task;
+        event.layers_count = action->event.layers_count;
+        memcpy(event.widths, action->event.widths, sizeof(event.widths));
+    }
     event.state = job_visible_state(job);
     memcpy(event.kind, action->event.kind, sizeof(event.kind));
     memcpy(event.text, action->event.text, sizeof(event.text));

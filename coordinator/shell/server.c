@@ -2,20 +2,15 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/jobs.h"
-#include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "coordinator/shell/server_inside.h"
 
-#include <grpc/byte_buffer.h>
-#include <grpc/grpc.h>
 #include <grpc/grpc_security.h>
-#include <grpc/slice.h>
 #include <grpc/support/log.h>
 #include <grpc/support/time.h>
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -31,67 +26,10 @@ enum {
     WAITING_COUNT = RPC_METHODS_COUNT + 1
 };
 
-/* What completes. Each operation has its own tag inside its owner. */
-enum tag_kind { TAG_ACCEPT = 1, TAG_CLOSED, TAG_SENT, TAG_ENDED, TAG_SHUT };
-
-struct tag {
-    enum tag_kind kind;
-    void *owner; /* the call, or the server */
-};
-
 /* What the pump forwards; 16 bytes travel inside the 0MQ part itself. */
 struct pumped {
     struct tag *tag; /* NULL: the queue has ended */
     uint64_t success;
-};
-
-/* References: one for the waiting request, which becomes the answer owed when
- * a client comes, and one for each operation under way. */
-struct call {
-    struct server *server;
-    uint32_t method; /* RPC_METHODS_COUNT: unknown */
-    unsigned references;
-    struct tag accept;
-    struct tag closed;
-    struct tag sent;
-    struct tag ended;
-    grpc_call *grpc;
-    grpc_call_details details; /* of an unknown method */
-    grpc_metadata_array metadata;
-    gpr_timespec deadline;
-    grpc_byte_buffer *payload;
-    grpc_byte_buffer *outgoing;
-    struct call_events events;
-    int cancelled;
-    bool live;    /* a client has come */
-    bool owed;    /* the handler still owes an answer */
-    bool greeted; /* initial metadata sent */
-    bool sending;
-    bool ending; /* the end waits for the message under way */
-    enum status status;
-    char text[ERROR_BYTES_MAX];
-};
-
-struct server {
-    struct loop *loop;
-    server_request_fn *on_request;
-    void *owner;
-    grpc_server *grpc;
-    grpc_completion_queue *queue;
-    void *methods[RPC_METHODS_COUNT];
-    struct thread *pump;
-    struct link *inlet;  /* the loop's end */
-    struct link *outlet; /* the pump's end */
-    struct tag shut_tag;
-    int port;
-    unsigned calls_count;
-    unsigned waiting_count;
-    uint64_t calls_total;
-    uint64_t active_ms;
-    bool initialised;
-    bool stopping;
-    bool shut;
-    bool ended;
 };
 
 /* gRPC writes to stderr by itself; what it has to say goes to our log. */
@@ -129,276 +67,6 @@ static void pump(void *owner)
     }
 }
 
-/* --- Calls --- */
-
-static void release(struct call *call)
-{
-    struct server *server = call->server;
-
-    CHECK(call->references > 0);
-    call->references--;
-    if (call->references > 0) {
-        return;
-    }
-    if (call->live) {
-        server->calls_count--;
-        server->active_ms = clock_now_ms();
-    }
-    if (call->payload != NULL) {
-        grpc_byte_buffer_destroy(call->payload);
-    }
-    server_drop_buffer(call->outgoing);
-    if (call->method == RPC_METHODS_COUNT) {
-        grpc_call_details_destroy(&call->details);
-    }
-    grpc_metadata_array_destroy(&call->metadata);
-    if (call->grpc != NULL) {
-        grpc_call_unref(call->grpc);
-    }
-    mem_free(call);
-}
-
-static void start(struct call *call,
-                  struct tag *tag,
-                  const grpc_op *ops,
-                  size_t count)
-{
-    grpc_call_error error =
-        grpc_call_start_batch(call->grpc, ops, count, tag, NULL);
-
-    CHECK(error == GRPC_CALL_OK);
-    call->references++;
-}
-
-/* Waits for the next client that calls this method. */
-static enum status wait_for_call(struct server *server, uint32_t method)
-{
-    struct call *call = mem_new(sizeof(*call));
-    grpc_call_error error = GRPC_CALL_OK;
-
-    if (call == NULL) {
-        return STATUS_NO_MEMORY;
-    }
-    call->server = server;
-    call->method = method;
-    call->references = 1;
-    call->accept = (struct tag){TAG_ACCEPT, call};
-    call->closed = (struct tag){TAG_CLOSED, call};
-    call->sent = (struct tag){TAG_SENT, call};
-    call->ended = (struct tag){TAG_ENDED, call};
-    grpc_metadata_array_init(&call->metadata);
-    server->waiting_count++;
-    if (method == RPC_METHODS_COUNT) {
-        grpc_call_details_init(&call->details);
-        error = grpc_server_request_call(
-            server->grpc, &call->grpc, &call->details, &call->metadata,
-            server->queue, server->queue, &call->accept);
-    } else {
-        error = grpc_server_request_registered_call(
-            server->grpc, server->methods[method], &call->grpc, &call->deadline,
-            &call->metadata, &call->payload, server->queue, server->queue,
-            &call->accept);
-    }
-    CHECK(error == GRPC_CALL_OK);
-    return STATUS_OK;
-}
-
-void call_attach(struct call *call, const struct call_events *events)
-{
-    CHECK(call->owed);
-    call->events = *events;
-}
-
-bool call_writable(const struct call *call)
-{
-    return call->owed && !call->sending && !call->ending;
-}
-
-bool call_streams(const struct call *call)
-{
-    size_t count = 0;
-
-    return rpc_table(&count)[call->method].stream;
-}
-
-static size_t greet(struct call *call, grpc_op *op)
-{
-    if (call->greeted) {
-        return 0;
-    }
-    call->greeted = true;
-    *op = (grpc_op){.op = GRPC_OP_SEND_INITIAL_METADATA};
-    return 1;
-}
-
-/* The answer is no longer owed: nothing of the handler is called again. */
-static void settle(struct call *call)
-{
-    CHECK(call->owed);
-    call->owed = false;
-    call->events = (struct call_events){.owner = NULL};
-    release(call);
-}
-
-static void send_end(struct call *call)
-{
-    grpc_slice details = grpc_slice_from_copied_string(call->text);
-    grpc_op ops[2];
-    size_t count = greet(call, &ops[0]);
-
-    ops[count] = (grpc_op){
-        .op = GRPC_OP_SEND_STATUS_FROM_SERVER,
-        .data.send_status_from_server = {
-            .status = (grpc_status_code)rpc_code(call->status),
-            .status_details = call->text[0] != '\0' ? &details : NULL}};
-    start(call, &call->ended, ops, count + 1);
-    grpc_slice_unref(details);
-}
-
-void call_finish(struct call *call, enum status status, const char *text)
-{
-    CHECK(call->owed);
-    CHECK(!call->ending);
-    call->status = status;
-    (void)snprintf(call->text, sizeof(call->text), "%s", text);
-    call->ending = true;
-    if (!call->sending) {
-        send_end(call);
-    }
-    settle(call);
-}
-
-void call_reply(struct call *call, const ProtobufCMessage *message)
-{
-    grpc_byte_buffer *buffer = NULL;
-    enum status status = rpc_pack(message, &buffer);
-    grpc_op ops[3];
-    size_t count = 0;
-
-    CHECK(call->owed);
-    CHECK(!call->sending);
-    if (status != STATUS_OK) {
-        call_finish(call, STATUS_FULL, "the answer is too large");
-        return;
-    }
-    call->outgoing = buffer;
-    call->ending = true;
-    count = greet(call, &ops[0]);
-    ops[count++] = (grpc_op){.op = GRPC_OP_SEND_MESSAGE,
-                             .data.send_message.send_message = buffer};
-    ops[count++] =
-        (grpc_op){.op = GRPC_OP_SEND_STATUS_FROM_SERVER,
-                  .data.send_status_from_server = {.status = GRPC_STATUS_OK}};
-    start(call, &call->ended, ops, count);
-    settle(call);
-}
-
-void call_send(struct call *call, grpc_byte_buffer *buffer)
-{
-    grpc_op ops[2];
-    size_t count = 0;
-
-    CHECK(call_writable(call));
-    CHECK(call->outgoing == NULL);
-    call->outgoing = buffer;
-    call->sending = true;
-    count = greet(call, &ops[0]);
-    ops[count++] = (grpc_op){.op = GRPC_OP_SEND_MESSAGE,
-                             .data.send_message.send_message = buffer};
-    start(call, &call->sent, ops, count);
-}
-
-void server_drop_buffer(grpc_byte_buffer *buffer)
-{
-    if (buffer != NULL) {
-        grpc_byte_buffer_destroy(buffer);
-    }
-}
-
-/* --- What completes --- */
-
-static void hand_over(struct call *call)
-{
-    struct server *server = call->server;
-    const struct rpc_entry *entry = NULL;
-    ProtobufCMessage *message = NULL;
-    enum status status = STATUS_OK;
-    size_t count = 0;
-
-    if (call->method == RPC_METHODS_COUNT) {
-        call_finish(call, STATUS_UNSUPPORTED,
-                    "this coordinator has no such method. Are client and "
-                    "coordinator of the same release?");
-        return;
-    }
-    if (server->calls_count > CALLS_MAX) {
-        call_finish(call, STATUS_BUSY,
-                    "this coordinator has its most calls. Try again later");
-        return;
-    }
-    entry = &rpc_table(&count)[call->method];
-    status = rpc_unpack(call->payload, entry->request, &message);
-    if (status != STATUS_OK) {
-        call_finish(call, STATUS_INVALID,
-                    "the request cannot be read. Are client and coordinator of "
-                    "the same release?");
-        return;
-    }
-    server->on_request(server->owner, call, (enum rpc_method)call->method,
-                       message);
-    rpc_free(message);
-}
-
-static void on_accepted(struct call *call, bool success)
-{
-    struct server *server = call->server;
-    grpc_op op = {.op = GRPC_OP_RECV_CLOSE_ON_SERVER,
-                  .data.recv_close_on_server.cancelled = &call->cancelled};
-
-    server->waiting_count--;
-    if (!success) { /* the server is being shut */
-        release(call);
-        return;
-    }
-    if (!server->stopping && wait_for_call(server, call->method) != STATUS_OK) {
-        log_line(LOG_ERROR, "server", "method_lost", "method=%" PRIu32,
-                 call->method);
-    }
-    call->live = true;
-    call->owed = true;
-    server->calls_count++;
-    server->calls_total++;
-    server->active_ms = clock_now_ms();
-    start(call, &call->closed, &op, 1);
-    hand_over(call);
-}
-
-static void on_closed(struct call *call)
-{
-    if (call->cancelled != 0 && call->owed) {
-        struct call_events events = call->events;
-
-        settle(call);
-        if (events.on_closed != NULL) {
-            events.on_closed(events.owner);
-        }
-    }
-    release(call);
-}
-
-static void on_sent(struct call *call, bool success)
-{
-    server_drop_buffer(call->outgoing);
-    call->outgoing = NULL;
-    call->sending = false;
-    if (call->ending) {
-        send_end(call);
-    } else if (success && call->owed && call->events.on_writable != NULL) {
-        call->events.on_writable(call->events.owner);
-    }
-    release(call);
-}
-
 static void take_event(struct server *server, const struct pumped *pumped)
 {
     bool success = pumped->success != 0;
@@ -407,22 +75,10 @@ static void take_event(struct server *server, const struct pumped *pumped)
         server->ended = true;
         return;
     }
-    switch (pumped->tag->kind) {
-    case TAG_ACCEPT:
-        on_accepted(pumped->tag->owner, success);
-        break;
-    case TAG_CLOSED:
-        on_closed(pumped->tag->owner);
-        break;
-    case TAG_SENT:
-        on_sent(pumped->tag->owner, success);
-        break;
-    case TAG_ENDED:
-        release(pumped->tag->owner);
-        break;
-    case TAG_SHUT:
+    if (pumped->tag->kind == TAG_SHUT) {
         server->shut = true;
-        break;
+    } else {
+        call_complete(pumped->tag, success);
     }
 }
 
@@ -651,7 +307,7 @@ enum status server_open(const struct server_options *options,
     }
     grpc_server_start(server->grpc);
     for (uint32_t m = 0; m < WAITING_COUNT && status == STATUS_OK; m++) {
-        status = wait_for_call(server, m);
+        status = call_await(server, m);
     }
     if (status != STATUS_OK) {
         goto fail;

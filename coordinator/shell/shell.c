@@ -5,7 +5,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "coordinator/shell/inside.h"
-#include "coordinator/shell/recordcode.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -260,8 +259,6 @@ enum {
     /* One may verify the store while the other serves. */
     READERS_COUNT = 2,
     READER_QUEUE_MAX = 2 * QUERIES_MAX,
-    /* Slots that stay free for new jobs when the store's are taken up. */
-    RESUMED_MAX = JOBS_MAX - 4,
     STOP_GRACE_MS = 300
 };
 
@@ -380,83 +377,6 @@ static enum status start_core(struct shell *shell)
     return STATUS_OK;
 }
 
-struct unfinished {
-    uint32_t running_count;
-    uint32_t paused_count;
-    uint64_t running[RESUMED_MAX]; /* the newest */
-    uint64_t paused[RESUMED_MAX];
-};
-
-static void keep_newest(uint64_t jobs[RESUMED_MAX],
-                        uint32_t *count,
-                        uint64_t job)
-{
-    if (*count == RESUMED_MAX) {
-        memmove(jobs, jobs + 1, (RESUMED_MAX - 1) * sizeof(jobs[0]));
-        (*count)--;
-    }
-    jobs[(*count)++] = job;
-}
-
-static bool take_unfinished(void *owner,
-                            uint64_t key,
-                            const void *bytes,
-                            size_t size)
-{
-    struct unfinished *found = owner;
-    struct record_head head;
-
-    if (recordcode_peek(bytes, size, &head) != STATUS_OK) {
-        log_line(LOG_ERROR, "shell", "record_damaged", "job=j%" PRIu64, key);
-        return true;
-    }
-    if (head.state < JOB_PAUSED) {
-        keep_newest(found->running, &found->running_count, key);
-    } else if (head.state == JOB_PAUSED) {
-        keep_newest(found->paused, &found->paused_count, key);
-    }
-    return true;
-}
-
-static void bring_back(struct shell *shell, uint64_t job, bool resume)
-{
-    struct job_record *record = mem_new(sizeof(*record));
-    struct coord_event event = {.type = COORD_RECORD};
-    enum status status = STATUS_NO_MEMORY;
-
-    if (record != NULL) {
-        status = shell_read_record(shell, job, record);
-    }
-    if (status == STATUS_OK) {
-        event.record.record = record;
-        event.record.resume = resume;
-        shell_deliver(shell, &event);
-    } else {
-        log_line(LOG_ERROR, "shell", "job_not_resumed",
-                 "job=j%" PRIu64 " why=\"%s\"", job, status_text(status));
-    }
-    mem_free(record);
-}
-
-static enum status resume_jobs(struct shell *shell)
-{
-    struct unfinished found = {.running_count = 0};
-    uint32_t room = RESUMED_MAX;
-    enum status status =
-        store_scan_jobs(shell->store, 0, take_unfinished, &found);
-
-    if (status != STATUS_OK) {
-        return status;
-    }
-    for (uint32_t j = 0; j < found.running_count; j++, room--) {
-        bring_back(shell, found.running[j], true);
-    }
-    for (uint32_t j = found.paused_count; j > 0 && room > 0; j--, room--) {
-        bring_back(shell, found.paused[j - 1], false);
-    }
-    return STATUS_OK;
-}
-
 static enum status open_all(struct shell *shell, char *why, size_t why_size)
 {
     struct server_options server = {.loop = shell->loop,
@@ -485,7 +405,7 @@ static enum status open_all(struct shell *shell, char *why, size_t why_size)
         status = start_core(shell);
     }
     if (status == STATUS_OK && shell->options.resume) {
-        status = resume_jobs(shell);
+        status = shell_resume(shell);
     }
     if (status != STATUS_OK) {
         return status;

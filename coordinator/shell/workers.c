@@ -17,7 +17,7 @@ enum {
     QUEUE_MAX = 1000,
     LINGER_MS = 500,
     /* The largest decoded message: an Opened or a record of a shard of
-     * VERSION_TENSORS_MAX x TENSOR_CHUNKS_MAX hashes. Pages that are not
+     * SHARD_TENSORS_MAX x TENSOR_CHUNKS_MAX hashes. Pages that are not
      * needed are never touched. */
     ARENA_BYTES = 16 << 20
 };

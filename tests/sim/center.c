@@ -29,8 +29,9 @@ static void step(struct world *w, struct coord_event *event);
 
 /* --- Peers --- */
 
-static struct center_peer *
-find_peer(struct center *c, uint32_t host, uint64_t birth)
+static struct center_peer *find_peer(struct center *c,
+                                     uint32_t host,
+                                     uint64_t birth)
 {
     struct center_peer *free = NULL;
 
@@ -237,8 +238,7 @@ static void commit(struct world *w, const struct action *action)
     struct center *c = w->center;
     const struct job *job = &c->core->jobs[action->slot];
     struct job_record record = job->record;
-    struct version *v =
-        make_version(w, job, job_cut(job, action->commit.cut));
+    struct version *v = make_version(w, job, job_cut(job, action->commit.cut));
 
     if (v == NULL) {
         return;
@@ -290,7 +290,7 @@ static void perhaps_early(struct world *w, const struct action *action)
                           .a = action->token};
 
     if (w->scenario->plant != PLANT_EARLY_STORED || action->token == 0 ||
-        !world_chance(w, 6)) {
+        action->type == ACTION_LOAD || !world_chance(w, 6)) {
         return;
     }
     if (action->type == ACTION_STORE_RESTORE) {
@@ -436,8 +436,8 @@ static void *memory_for(struct world *w, uint64_t job)
     if (slot == JOBS_MAX) {
         return NULL;
     }
-    return world_memory(job_memory_bytes(&w->center->core->jobs[slot].record.spec,
-                                         &w->scenario->shape));
+    return world_memory(job_memory_bytes(
+        &w->center->core->jobs[slot].record.spec, &w->scenario->shape));
 }
 
 /* What was lent with an event is now the core's, or was not wanted. */
@@ -445,8 +445,7 @@ static void settle_lent(struct world *w, void *lent)
 {
     struct center *c = w->center;
 
-    for (uint32_t s = 0; lent != NULL && c->core != NULL && s < JOBS_MAX;
-         s++) {
+    for (uint32_t s = 0; lent != NULL && c->core != NULL && s < JOBS_MAX; s++) {
         const struct job *job = &c->core->jobs[s];
 
         if (job->phase != PHASE_FREE && job->memory == lent) {
@@ -541,12 +540,12 @@ void center_loaded(struct world *w,
     event.loaded.status = status;
     event.loaded.inputs = inputs;
     if (status == STATUS_OK) {
-        lent = world_memory(
-            job_memory_bytes(version->spec, &w->scenario->shape));
+        lent =
+            world_memory(job_memory_bytes(version->spec, &w->scenario->shape));
         event.loaded.version = version;
         event.loaded.memory = lent;
-        event.loaded.journaled = read_journal(
-            disk_look(w), version, inputs, &event.loaded.inputs_count);
+        event.loaded.journaled = read_journal(disk_look(w), version, inputs,
+                                              &event.loaded.inputs_count);
     }
     step(w, &event);
     settle_lent(w, lent);
@@ -588,8 +587,8 @@ void center_put(struct world *w,
     if (!process_alive(w, COORDINATOR)) {
         return;
     }
-    event.at_us = w->now_us + 20 +
-                  world_draw(w, w->scenario->troubles.delay_us);
+    event.at_us =
+        w->now_us + 20 + world_draw(w, w->scenario->troubles.delay_us);
     event.payload = world_copy(&put, sizeof(put));
     (void)world_post(w, event);
 }
@@ -629,8 +628,7 @@ static void start(struct world *w)
               (unsigned long long)begin.start.life);
     step(w, &begin);
     if (d->has_record && d->record.state < JOB_FINISHED) {
-        struct job_record *record =
-            world_copy(&d->record, sizeof(d->record));
+        struct job_record *record = world_copy(&d->record, sizeof(d->record));
         struct coord_event event = {.type = COORD_RECORD};
 
         event.record.record = record;

@@ -337,8 +337,9 @@ static void write_group(struct world *w)
     (void)world_post(w, event);
 }
 
-static struct item *
-item_new(struct world *w, enum item_kind kind, uint64_t token)
+static struct item *item_new(struct world *w,
+                             enum item_kind kind,
+                             uint64_t token)
 {
     struct item *item = world_memory(sizeof(*item));
 

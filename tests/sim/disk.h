@@ -75,9 +75,7 @@ void disk_put_state(struct world *w,
 const struct shard_state *disk_state(const struct world *w, uint64_t name);
 
 /* Answered by center_loaded: what is durable when the answer is made. */
-void disk_load(struct world *w,
-               uint64_t token,
-               uint64_t version);
+void disk_load(struct world *w, uint64_t token, uint64_t version);
 
 /* Would a read fail now? */
 enum status disk_read(struct world *w);

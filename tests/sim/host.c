@@ -106,10 +106,9 @@ static void tell_fault(struct world *w,
                        const struct agent_action *action)
 {
     const struct session *s = h->sessions[action->slot];
-    struct wire message = {.kind = WIRE_FAULT,
-                           .fault = {.job = action->job,
-                                     .term = action->term,
-                                     .kind = s->fault}};
+    struct wire message = {
+        .kind = WIRE_FAULT,
+        .fault = {.job = action->job, .term = action->term, .kind = s->fault}};
 
     (void)snprintf(message.fault.text, sizeof(message.fault.text), "%s",
                    s->why);
@@ -429,8 +428,9 @@ static void act_on_session(struct world *w,
     }
 }
 
-static void
-execute(struct world *w, struct host *h, const struct agent_action *action)
+static void execute(struct world *w,
+                    struct host *h,
+                    const struct agent_action *action)
 {
     switch (action->type) {
     case AGENT_ACT_HELLO:
@@ -443,8 +443,8 @@ execute(struct world *w, struct host *h, const struct agent_action *action)
         connect_chunks(w, h);
         break;
     case AGENT_ACT_PROBE:
-        later(w, h, on_probed, world_between(w, 50, 3000),
-              h->message->open.job, 0);
+        later(w, h, on_probed, world_between(w, 50, 3000), h->message->open.job,
+              0);
         break;
     case AGENT_ACT_READY:
         tell_ready(w, h, action);

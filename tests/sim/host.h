@@ -13,9 +13,9 @@ struct host {
     uint32_t index;
     struct agent agent;
     struct session *sessions[SESSIONS_MAX];
-    uint64_t timer_us;    /* of the tick that is posted; 0: none */
-    uint64_t steps_ended; /* of sessions that are gone */
-    uint64_t turns;       /* operations computed */
+    uint64_t timer_us;           /* of the tick that is posted; 0: none */
+    uint64_t steps_ended;        /* of sessions that are gone */
+    uint64_t turns;              /* operations computed */
     const struct letter *letter; /* being handled */
     const struct wire *message;
 };

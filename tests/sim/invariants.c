@@ -12,7 +12,7 @@ enum { TERMS_KEPT = 16 };
 /* Who computes what in a term. */
 struct owners {
     uint64_t term;
-    uint64_t assignment; /* digest; 0: none seen */
+    uint64_t assignment;                         /* digest; 0: none seen */
     uint64_t by[SIM_LAYERS_MAX][SIM_SHARDS_MAX]; /* a process's name */
 };
 
@@ -21,7 +21,7 @@ struct watcher {
     uint64_t term; /* the newest given out */
     uint64_t sent_term[SIM_HOSTS_MAX];
     uint64_t sent_interval[SIM_HOSTS_MAX];
-    uint64_t head; /* the newest durable */
+    uint64_t head;                  /* the newest durable */
     bool states[JOB_CANCELLED + 1]; /* that have been durable */
     uint64_t sent[SIM_LINES_MAX][INTERVALS_MAX];
     uint64_t journaled[SIM_LINES_MAX][INTERVALS_MAX];
@@ -215,8 +215,8 @@ void invariants_event(struct world *w, const struct action *action)
         world_fail(w, "a state is told of a job that is not durable");
     }
     for (uint32_t r = 0; r < sizeof(rests) / sizeof(rests[0]); r++) {
-        if (strncmp(action->event.text, rests[r].text,
-                    strlen(rests[r].text)) == 0 &&
+        if (strncmp(action->event.text, rests[r].text, strlen(rests[r].text)) ==
+                0 &&
             !w->watcher->states[rests[r].state]) {
             world_fail(w, "told \"%s\", which has never been durable",
                        action->event.text);
@@ -250,8 +250,8 @@ void invariants_stat(struct world *w, const struct interval_stat *stat)
     hash = mix(mix(hash, stat->correct), mix(stat->live, stat->dormant));
     hash = mix_bytes(hash, &stat->loss_sum, sizeof(double));
     for (uint32_t e = 0; e < stat->evaluations_count; e++) {
-        hash = mix(hash, stat->evaluations[e].set * 100 +
-                             stat->evaluations[e].task);
+        hash = mix(hash,
+                   stat->evaluations[e].set * 100 + stat->evaluations[e].task);
         hash = mix_bytes(hash, &stat->evaluations[e].loss_sum, sizeof(double));
     }
     same(w, place(w->watcher->stats, stat->line, stat->interval), hash,
@@ -377,8 +377,9 @@ static void check_grant(struct world *w, uint32_t host, const struct grant *g)
     same(w, place(watcher->sent, g->line, g->interval), invariants_digest(g),
          "the grant", g->line, g->interval);
     if (g->settings_count > 0 && !settings_durable(disk_look(w), g)) {
-        world_fail(w, "interval %llu is granted with a setting that is not "
-                      "durable",
+        world_fail(w,
+                   "interval %llu is granted with a setting that is not "
+                   "durable",
                    (unsigned long long)g->interval);
     }
 }

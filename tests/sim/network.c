@@ -59,8 +59,9 @@ static uint64_t arrival(struct world *w, struct channel *c)
 
 /* --- Control --- */
 
-static struct letter *
-write_letter(struct world *w, uint32_t host, const struct wire *message)
+static struct letter *write_letter(struct world *w,
+                                   uint32_t host,
+                                   const struct wire *message)
 {
     unsigned char *bytes = NULL;
     size_t size = 0;
@@ -93,9 +94,8 @@ static void on_host(struct world *w, struct event *event)
 
 static void post_up(struct world *w, struct letter *letter)
 {
-    struct event event = {.fn = on_center,
-                          .process = COORDINATOR,
-                          .payload = letter};
+    struct event event = {
+        .fn = on_center, .process = COORDINATOR, .payload = letter};
 
     event.at_us = arrival(w, &w->network->up[letter->host]);
     (void)world_post(w, event);
@@ -242,15 +242,12 @@ bool network_send(struct world *w,
     return true;
 }
 
-void network_part(struct world *w,
-                  uint32_t a,
-                  uint32_t b,
-                  uint64_t until_us,
-                  bool lossy)
+void network_part(
+    struct world *w, uint32_t a, uint32_t b, uint64_t until_us, bool lossy)
 {
     for (uint32_t side = 0; side < 2; side++) {
-        struct channel *c = side == 0 ? &w->network->data[a][b]
-                                      : &w->network->data[b][a];
+        struct channel *c =
+            side == 0 ? &w->network->data[a][b] : &w->network->data[b][a];
 
         c->parted_until_us = until_us;
         c->lossy = lossy;

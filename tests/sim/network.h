@@ -57,10 +57,7 @@ bool network_reaches(const struct world *w,
 
 /* Nothing passes between the two for so long. lossy: what is under way and
  * sent meanwhile may be lost. */
-void network_part(struct world *w,
-                  uint32_t a,
-                  uint32_t b,
-                  uint64_t until_us,
-                  bool lossy);
+void network_part(
+    struct world *w, uint32_t a, uint32_t b, uint64_t until_us, bool lossy);
 
 #endif /* TESTS_SIM_NETWORK_H */

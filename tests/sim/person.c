@@ -212,9 +212,8 @@ static void on_look(struct world *w, struct event *event)
 
 void person_open(struct world *w)
 {
-    struct event first = {.at_us = w->now_us + LOOK_US,
-                          .fn = on_look,
-                          .process = EVERYBODY};
+    struct event first = {
+        .at_us = w->now_us + LOOK_US, .fn = on_look, .process = EVERYBODY};
 
     w->person = world_memory(sizeof(*w->person));
     (void)world_post(w, first);

@@ -221,8 +221,9 @@ static void deliver(struct world *w,
                     const struct sched_deliver *d,
                     const struct shard_frame *frame)
 {
-    uint64_t value =
-        d->from == SCHED_ALL ? frame->value : s->shards[d->from].outputs[d->output];
+    uint64_t value = d->from == SCHED_ALL
+                         ? frame->value
+                         : s->shards[d->from].outputs[d->output];
 
     if (d->from == SCHED_ALL && frame->term != s->assign.term) {
         world_fail(w, "a frame of term %llu is taken in term %llu",
@@ -240,9 +241,9 @@ static void send(struct world *w,
                  struct session *s,
                  const struct sched_send *send)
 {
-    struct shard_frame frame = {
-        .value = s->shards[send->from].outputs[send->output],
-        .term = s->assign.term};
+    struct shard_frame frame = {.value =
+                                    s->shards[send->from].outputs[send->output],
+                                .term = s->assign.term};
 
     if (!network_send(w, s->host, s->peers[send->peer], s->births[send->peer],
                       &send->header, &frame)) {
@@ -255,8 +256,7 @@ static void report(struct world *w, struct session *s, uint32_t local)
     struct shard *shard = &s->shards[local];
     struct shard_view view = view_of(w, s, &shard->run);
     struct report *out = world_memory(sizeof(*out));
-    struct wire message = {.kind = WIRE_REPORT,
-                           .report = {s->assign.job, out}};
+    struct wire message = {.kind = WIRE_REPORT, .report = {s->assign.job, out}};
 
     shard_report(shard, &view, out);
     out->term = s->assign.term;
@@ -407,8 +407,8 @@ void session_done(struct world *w, struct session *s, uint32_t local)
         return;
     }
     shard_compute(shard, &view);
-    if (shard->run.op == SCHED_EDIT &&
-        w->scenario->plant == PLANT_EDIT_TWICE && world_chance(w, 20)) {
+    if (shard->run.op == SCHED_EDIT && w->scenario->plant == PLANT_EDIT_TWICE &&
+        world_chance(w, 20)) {
         world_say(w, "plant: a shard applies its edits twice");
         shard->state.edited = 0;
         shard_compute(shard, &view);

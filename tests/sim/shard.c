@@ -139,10 +139,11 @@ static void forward(struct shard *shard, const struct shard_view *view)
     uint64_t hash = mix(shard->state.hash, run->first * BATCH_MAX + run->rows);
 
     if (run->layer > 0) {
-        hash = mix(hash, consume(view->w,
-                                 shard->forward[run->pass % INBOX_CELLS]
-                                               [run->microbatch],
-                                 shards_of(view, run->layer - 1)));
+        hash = mix(
+            hash,
+            consume(view->w,
+                    shard->forward[run->pass % INBOX_CELLS][run->microbatch],
+                    shards_of(view, run->layer - 1)));
     }
     hash = mix(hash, run->task);
     hash = mix(hash, run->example);
@@ -167,10 +168,11 @@ static void backward(struct shard *shard, const struct shard_view *view)
     uint64_t hash = mix(shard->state.hash, run->microbatch);
 
     if (!shard->output) {
-        hash = mix(hash, consume(view->w,
-                                 shard->gradient[run->pass % INBOX_CELLS]
-                                                [run->microbatch],
-                                 shards_of(view, run->layer + 1)));
+        hash = mix(
+            hash,
+            consume(view->w,
+                    shard->gradient[run->pass % INBOX_CELLS][run->microbatch],
+                    shards_of(view, run->layer + 1)));
     }
     for (uint32_t s = 0; run->layer > 0 && s < SIM_SHARDS_MAX; s++) {
         shard->outputs[s] = run->training ? mix(hash, s) : 1;
@@ -279,9 +281,8 @@ static uint64_t maturity_of(const struct job_spec *spec)
 {
     const struct role_spec *renew = &spec->roles[ROLE_RENEW];
 
-    return renew->count > 0
-               ? (uint64_t)renew->policies[0].value[CBP_MATURITY]
-               : 1;
+    return renew->count > 0 ? (uint64_t)renew->policies[0].value[CBP_MATURITY]
+                            : 1;
 }
 
 /* Into the list by utility, then birth. */

@@ -90,8 +90,8 @@ static int plant(const char *name, uint64_t first, uint64_t count)
             (void)printf("seed %" PRIu64 ": %s\n", seed, verdict.failure);
         }
     }
-    (void)printf("%s: found by %" PRIu64 " of %" PRIu64 " seeds\n", name,
-                 found, count);
+    (void)printf("%s: found by %" PRIu64 " of %" PRIu64 " seeds\n", name, found,
+                 count);
     return found > 0 ? 0 : 1;
 }
 

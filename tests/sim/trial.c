@@ -75,8 +75,9 @@ static void compare(struct world *w, const struct ending *quiet)
     }
     for (uint32_t s = 0; s < quiet->shards_count; s++) {
         if (end->shards[s].hash != quiet->shards[s].hash) {
-            world_fail(w, "shard %u has seen something else than in the "
-                          "undisturbed run",
+            world_fail(w,
+                       "shard %u has seen something else than in the "
+                       "undisturbed run",
                        s);
         }
         if (!person_has_stopped_it(w) &&
@@ -86,8 +87,9 @@ static void compare(struct world *w, const struct ending *quiet)
     }
     for (uint32_t i = 0; i < INTERVALS_MAX; i++) {
         if (end->figures.by_interval[i] != quiet->figures.by_interval[i]) {
-            world_fail(w, "the figures of interval %u differ from those of "
-                          "the undisturbed run",
+            world_fail(w,
+                       "the figures of interval %u differ from those of "
+                       "the undisturbed run",
                        i);
         }
     }

@@ -39,8 +39,8 @@ void *world_copy(const void *from, size_t size)
 /* The finalizer of SplitMix64 (Steele, Lea, Flood 2014) over both. */
 uint64_t mix(uint64_t a, uint64_t b)
 {
-    uint64_t z = (a ^ (b * UINT64_C(0x9e3779b97f4a7c15))) +
-                 UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t z =
+        (a ^ (b * UINT64_C(0x9e3779b97f4a7c15))) + UINT64_C(0x9e3779b97f4a7c15);
 
     z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
     z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);

@@ -99,11 +99,13 @@ void process_start(struct world *w, uint32_t process);
 void process_end(struct world *w, uint32_t process);
 bool process_alive(const struct world *w, uint32_t process);
 
-__attribute__((format(printf, 2, 3))) void
-world_say(struct world *w, const char *format, ...);
+__attribute__((format(printf, 2, 3))) void world_say(struct world *w,
+                                                     const char *format,
+                                                     ...);
 /* The first one counts; the run ends with the present event. */
-__attribute__((format(printf, 2, 3))) void
-world_fail(struct world *w, const char *format, ...);
+__attribute__((format(printf, 2, 3))) void world_fail(struct world *w,
+                                                      const char *format,
+                                                      ...);
 
 /* The newest lines of the transcript, to stdout. */
 void world_print(const struct world *w);

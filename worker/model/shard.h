@@ -7,8 +7,9 @@
  *
  *   shard_begin(step, rows)           rows: the whole batch
  *   for each microbatch:  shard_input x parts, shard_forward
- *   for each microbatch:  shard_gradient x parts (or shard_loss),
- * shard_backward [shard_gradient_norm]             only where the job clips
+ *   for each microbatch:  shard_gradient x parts (or shard_loss), then
+ *                         shard_backward
+ *   [shard_gradient_norm]             only where the job clips
  *   shard_update
  *
  * and an evaluation is shard_begin(rows), shard_input, shard_forward, and
@@ -22,6 +23,7 @@
 #include "proto/arch.h"
 #include "proto/job.h"
 #include "proto/report.h"
+#include "proto/version.h"
 
 struct shard;
 
@@ -141,8 +143,6 @@ enum status shard_edit(struct shard *shard,
 void shard_set_spec(struct shard *shard, const struct job_spec *spec);
 
 /* --- The state as named tensors, for cuts and restores --- */
-
-enum { SHARD_TENSORS_MAX = 12, TENSOR_NAME_BYTES_MAX = 24 };
 
 struct tensor {
     char name[TENSOR_NAME_BYTES_MAX]; /* "weight", "bias", "weight.m", ... */

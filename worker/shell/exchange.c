@@ -7,6 +7,7 @@
 #include <stdalign.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     /* Frames taken in per call, so that control traffic gets its turn. */
@@ -140,6 +141,19 @@ enum status exchange_open(const struct exchange_options *options,
     return STATUS_OK;
 }
 
+/* 0MQ leaves the file of an ipc endpoint behind. Its name is this process's
+ * alone, so nobody else's socket can be hit. */
+static void remove_socket(const struct exchange *exchange)
+{
+    static const char scheme[] = "ipc://";
+    const size_t size = sizeof(scheme) - 1;
+
+    if (exchange->inlet != NULL &&
+        strncmp(exchange_endpoint(exchange), scheme, size) == 0) {
+        (void)unlink(exchange_endpoint(exchange) + size);
+    }
+}
+
 void exchange_close(struct exchange *exchange)
 {
     if (exchange == NULL) {
@@ -149,6 +163,7 @@ void exchange_close(struct exchange *exchange)
         link_close(exchange->peers[i].link);
     }
     loop_remove_link(exchange->options.loop, exchange->inlet);
+    remove_socket(exchange);
     link_close(exchange->inlet);
     mem_free(exchange);
 }

@@ -293,7 +293,7 @@ CHANGE(edit_shard_over, sample->begun.units[1].shard = SHARDS_MAX)
 CHANGE(edit_mean_nan, sample->begun.units[1].mean = NAN)
 CHANGE(record_layer, sample->records[1].layer = 1)
 CHANGE(record_order, sample->records[1].shard = 2)
-CHANGE(tensors_over, sample->records[0].tensors_count = VERSION_TENSORS_MAX + 1)
+CHANGE(tensors_over, sample->records[0].tensors_count = SHARD_TENSORS_MAX + 1)
 CHANGE(evaluations_over,
        sample->records[0].evaluations_count = REPORT_EVALUATIONS_MAX + 1)
 CHANGE(tensor_unnamed, sample->records[2].tensors[1].name[0] = '\0')
@@ -443,7 +443,7 @@ WRECK(units, v->begun->units = repeated(v->begun->units[0], 1025);
 WRECK(edit_negative, v->pending->edits[0]->kind = -1)
 WRECK(mean_nan, v->pending->units[0]->mean = NAN)
 WRECK(tensors, v->shards[0]->tensors = repeated(v->shards[0]->tensors[0], 13);
-      v->shards[0]->n_tensors = VERSION_TENSORS_MAX + 1)
+      v->shards[0]->n_tensors = SHARD_TENSORS_MAX + 1)
 WRECK(chunk_part, v->shards[0]->tensors[0]->chunks.len--)
 WRECK(chunks, v->shards[0]->tensors[0]->chunks.data = many_bytes;
       v->shards[0]->tensors[0]->chunks.len = HASH_BYTES *

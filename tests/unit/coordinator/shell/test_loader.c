@@ -88,6 +88,24 @@ static void test_loader__takes_settings_beyond_the_version(void **state)
     version_free(loaded.version);
 }
 
+/* Which no version needs that is only evaluated. */
+static void test_loader__counts_settings_it_has_no_room_for(void **state)
+{
+    struct fixture *f = *state;
+
+    for (uint32_t i = 0; i < INPUTS_MAX + 3; i++) {
+        put_journal(f, 1, 12 + i, 0.5);
+    }
+
+    read_it(f, 1);
+
+    assert_int_equal(loaded.status, STATUS_OK);
+    assert_int_equal(loaded.inputs_count, INPUTS_MAX + 3);
+    assert_int_equal(loaded.inputs[INPUTS_MAX - 1].interval,
+                     12 + INPUTS_MAX - 1);
+    version_free(loaded.version);
+}
+
 static void test_loader__says_that_a_version_is_not_there(void **state)
 {
     struct fixture *f = *state;
@@ -125,6 +143,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_loader__reads_a_version_and_an_empty_journal),
         TEST(test_loader__takes_settings_beyond_the_version),
+        TEST(test_loader__counts_settings_it_has_no_room_for),
         TEST(test_loader__says_that_a_version_is_not_there),
         TEST(test_loader__survives_the_loss_of_memory),
     };

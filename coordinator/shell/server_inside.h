@@ -1,0 +1,75 @@
+/* server_inside.h - the server and its calls, shared by server.c and
+ * server_call.c alone: the two files that see gRPC. */
+#ifndef COORDINATOR_SHELL_SERVER_INSIDE_H
+#define COORDINATOR_SHELL_SERVER_INSIDE_H
+
+#include "base/jobs.h"
+#include "base/limits.h"
+#include "coordinator/shell/server.h"
+
+#include <grpc/grpc.h>
+
+/* What completes. Each operation has its own tag inside its owner. */
+enum tag_kind { TAG_ACCEPT = 1, TAG_CLOSED, TAG_SENT, TAG_ENDED, TAG_SHUT };
+
+struct tag {
+    enum tag_kind kind;
+    void *owner; /* the call, or the server */
+};
+
+/* References: one for the waiting request, which becomes the answer owed when
+ * a client comes, and one for each operation under way. */
+struct call {
+    struct server *server;
+    uint32_t method; /* RPC_METHODS_COUNT: unknown */
+    unsigned references;
+    struct tag accept;
+    struct tag closed;
+    struct tag sent;
+    struct tag ended;
+    grpc_call *grpc;
+    grpc_call_details details; /* of an unknown method */
+    grpc_metadata_array metadata;
+    gpr_timespec deadline;
+    grpc_byte_buffer *payload;
+    grpc_byte_buffer *outgoing;
+    struct call_events events;
+    int cancelled;
+    bool live;    /* a client has come */
+    bool owed;    /* the handler still owes an answer */
+    bool greeted; /* initial metadata sent */
+    bool sending;
+    bool ending; /* the end waits for the message under way */
+    enum status status;
+    char text[ERROR_BYTES_MAX];
+};
+
+struct server {
+    struct loop *loop;
+    server_request_fn *on_request;
+    void *owner;
+    grpc_server *grpc;
+    grpc_completion_queue *queue;
+    void *methods[RPC_METHODS_COUNT];
+    struct thread *pump;
+    struct link *inlet;  /* the loop's end */
+    struct link *outlet; /* the pump's end */
+    struct tag shut_tag;
+    int port;
+    unsigned calls_count;
+    unsigned waiting_count;
+    uint64_t calls_total;
+    uint64_t active_ms;
+    bool initialised;
+    bool stopping;
+    bool shut;
+    bool ended;
+};
+
+/* Waits for the next client that calls this method. NO_MEMORY. */
+enum status call_await(struct server *server, uint32_t method) MUST_CHECK;
+
+/* An operation of a call has completed. */
+void call_complete(const struct tag *tag, bool success);
+
+#endif /* COORDINATOR_SHELL_SERVER_INSIDE_H */

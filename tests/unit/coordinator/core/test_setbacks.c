@@ -1,0 +1,276 @@
+/* What tests/sim has found: rare orders of failures, each in its shortest
+ * form. */
+#include "tests/unit/coordinator/core/fakeworld.h"
+
+static int setup(void **state)
+{
+    struct fakeworld *w = mem_new(sizeof(*w));
+
+    assert_non_null(w);
+    fake_open(w, 2);
+    *state = w;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    fake_close(*state);
+    mem_free(*state);
+    return 0;
+}
+
+static bool said(const struct fakeworld *w, const char *what)
+{
+    return strstr(w->log, what) != NULL;
+}
+
+static struct job *job_of(struct fakeworld *w)
+{
+    return &w->coord->jobs[0];
+}
+
+static void run_until(struct fakeworld *w, enum job_phase phase)
+{
+    for (uint32_t i = 0; i < 100000 && job_of(w)->phase != phase; i++) {
+        fake_run(w, 1);
+    }
+    assert_int_equal(job_of(w)->phase, phase);
+}
+
+/* What is on its way is lost. */
+static void lose_queue(struct fakeworld *w)
+{
+    while (w->queue_count > 0) {
+        struct fake_event *e = w->queue[w->queue_first];
+
+        w->queue_first = (w->queue_first + 1) % QUEUE_MAX;
+        w->queue_count--;
+        mem_free(e->report);
+        mem_free(e->record);
+        mem_free(e);
+    }
+}
+
+static void pass_time(struct fakeworld *w, uint64_t ms, uint64_t alive)
+{
+    w->now_ms += ms;
+    for (uint32_t i = 0; i < WORKERS_MAX; i++) {
+        if ((alive >> i & 1) != 0) {
+            w->coord->members.items[i].seen_ms = w->now_ms;
+        }
+    }
+}
+
+static void test_setbacks__a_state_that_is_not_stored_is_stored_again(
+    void **state)
+{
+    struct fakeworld *w = *state;
+    struct job_spec spec = fake_spec();
+
+    fake_launch(w, &spec);
+    run_until(w, PHASE_ENDED);
+    for (uint32_t i = 0; i < w->queue_count; i++) {
+        struct fake_event *e = w->queue[(w->queue_first + i) % QUEUE_MAX];
+
+        if (e->event.type == COORD_STORED) {
+            e->event.stored.status = STATUS_IO;
+        }
+    }
+    fake_run(w, 1000);
+
+    assert_false(said(w, "state finished"));
+    assert_true(said(w, "state could not be stored"));
+
+    pass_time(w, 1000, 3);
+    fake_run(w, 1000);
+    assert_true(said(w, "state finished"));
+}
+
+static void test_setbacks__what_is_told_is_what_was_stored(void **state)
+{
+    struct fakeworld *w = *state;
+    struct job_spec spec = fake_spec();
+
+    fake_launch(w, &spec);
+    run_until(w, PHASE_ENDED);
+    job_of(w)->phase = PHASE_RESTORING; /* meanwhile */
+    fake_run(w, 1000);
+
+    assert_true(said(w, "state finished"));
+    assert_false(said(w, "state paused"));
+}
+
+static void test_setbacks__a_setting_waits_for_the_end_of_a_replay(void **state)
+{
+    struct fakeworld *w = *state;
+    struct job_spec spec = fake_spec();
+    uint64_t journaled;
+    char line[64];
+
+    fake_launch(w, &spec);
+    fake_run(w, 50);
+    fake_lose(w, 1);
+    fake_hello(w, 1);
+    run_until(w, PHASE_LOADING);
+    journaled = job_of(w)->journaled;
+    assert_true(journaled > 3);
+    run_until(w, PHASE_RUNNING);
+    fake_request(w, (struct request){.id = 2,
+                                     .kind = REQUEST_SET,
+                                     .job = 1,
+                                     .setting = SETTING_RATE,
+                                     .value = 0.5});
+    fake_run(w, 1000000);
+
+    (void)snprintf(line, sizeof(line), "reply takes effect at step %llu",
+                   (unsigned long long)journaled * 50);
+    puts(w->log);
+    puts(line);
+    assert_true(said(w, line));
+    assert_true(said(w, "state finished"));
+}
+
+static void test_setbacks__a_read_that_fails_pauses_the_job(void **state)
+{
+    struct fakeworld *w = *state;
+    struct job_spec spec = fake_spec();
+
+    fake_launch(w, &spec);
+    fake_run(w, 50);
+    fake_lose(w, 1);
+    run_until(w, PHASE_LOADING);
+    for (uint32_t i = 0; i < w->queue_count; i++) {
+        struct fake_event *e = w->queue[(w->queue_first + i) % QUEUE_MAX];
+
+        if (e->event.type == COORD_LOADED) {
+            e->event.loaded.status = STATUS_IO;
+        }
+    }
+    fake_run(w, 1000);
+
+    assert_true(said(w, "state paused: the version could not be read"));
+
+    fake_hello(w, 1);
+    fake_request(w,
+                 (struct request){.id = 2, .kind = REQUEST_RESUME, .job = 1});
+    fake_run(w, 1000000);
+    assert_true(said(w, "state finished"));
+}
+
+static void test_setbacks__a_peer_out_of_reach_does_not_end_the_job(
+    void **state)
+{
+    struct fakeworld *w = *state;
+    struct job_spec spec = fake_spec();
+
+    fake_launch(w, &spec);
+    run_until(w, PHASE_PLACING);
+    for (uint32_t i = 0; i < w->queue_count; i++) {
+        struct fake_event *e = w->queue[(w->queue_first + i) % QUEUE_MAX];
+
+        if (e->event.type == COORD_MESSAGE && e->message.kind == WIRE_READY) {
+            e->message.ready.status = STATUS_UNAVAILABLE;
+        }
+    }
+    fake_run(w, 1000000);
+
+    assert_true(said(w, "back to the start"));
+    assert_true(said(w, "state finished"));
+}
+
+static void test_setbacks__a_stall_without_a_gap_is_noticed(void **state)
+{
+    struct fakeworld *w = *state;
+    struct job_spec spec = fake_spec();
+
+    fake_launch(w, &spec);
+    fake_run(w, 80);
+    lose_queue(w);
+    pass_time(w, 29000, 3);
+    fake_run(w, 1000);
+    assert_int_equal(job_of(w)->phase, PHASE_RUNNING);
+    pass_time(w, 1000, 3);
+    fake_run(w, 1000000);
+
+    assert_true(said(w, "no worker got on with its work for too long"));
+    assert_true(said(w, "state finished"));
+}
+
+/* Actions borrow the placement: were the job placed once for each worker that
+ * is lost, the first of its assignments would name the last one's peers. */
+static void test_setbacks__workers_lost_together_are_one_setback(void **state)
+{
+    struct fakeworld *w = *state;
+    struct job_spec spec = fake_spec();
+    uint32_t assigned = 0;
+
+    fake_hello(w, 2);
+    fake_hello(w, 3);
+    fake_launch(w, &spec);
+    run_until(w, PHASE_RUNNING);
+    lose_queue(w);
+    pass_time(w, 5000, 0xc);
+    fake_run(w, 1);
+
+    for (uint32_t a = 0; a < w->actions->count; a++) {
+        const struct action *action = &w->actions->items[a];
+        const struct wire *m = &action->send.message;
+
+        if (action->type == ACTION_SEND && m->kind == WIRE_ASSIGN) {
+            assert_int_equal(m->assign.peers_count, 2);
+            assert_int_equal(m->assign.peers[assigned++].worker,
+                             action->send.peer - 100);
+        }
+    }
+    assert_int_equal(assigned, 2);
+}
+
+static void test_setbacks__who_asked_to_pause_is_answered_by_a_pause(
+    void **state)
+{
+    struct fakeworld *w = *state;
+    struct job_spec spec = fake_spec();
+
+    fake_launch(w, &spec);
+    fake_run(w, 80);
+    w->not_finite = true;
+    fake_request(w, (struct request){.id = 2, .kind = REQUEST_PAUSE, .job = 1});
+    fake_run(w, 1000000);
+
+    assert_int_equal(job_of(w)->phase, PHASE_PAUSED);
+    assert_int_equal(job_of(w)->want, WANT_NONE);
+    assert_true(said(w, "not possible in the present state a number in "));
+}
+
+static void test_setbacks__nothing_is_decided_before_the_first_version(
+    void **state)
+{
+    struct fakeworld *w = *state;
+    struct job_spec spec = fake_spec();
+
+    w->hold_commits = true;
+    fake_launch(w, &spec);
+    fake_run(w, 1000000);
+
+    assert_int_equal(job_of(w)->phase, PHASE_RUNNING);
+    assert_int_equal(job_of(w)->decided, 2);
+    assert_int_equal(w->journaled, 0);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_setbacks__a_state_that_is_not_stored_is_stored_again),
+        TEST(test_setbacks__what_is_told_is_what_was_stored),
+        TEST(test_setbacks__a_setting_waits_for_the_end_of_a_replay),
+        TEST(test_setbacks__a_read_that_fails_pauses_the_job),
+        TEST(test_setbacks__a_peer_out_of_reach_does_not_end_the_job),
+        TEST(test_setbacks__a_stall_without_a_gap_is_noticed),
+        TEST(test_setbacks__workers_lost_together_are_one_setback),
+        TEST(test_setbacks__who_asked_to_pause_is_answered_by_a_pause),
+        TEST(test_setbacks__nothing_is_decided_before_the_first_version),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -142,8 +143,8 @@ static bool is_ours(const char *path)
 
 static bool find_store(struct settings *settings, char *why, size_t why_size)
 {
-    char *real = NULL;
-    bool fits = false;
+    static char real[PATH_MAX];
+    bool found = false;
 
     if (settings->store[0] == '\0') {
         (void)snprintf(why, why_size,
@@ -151,21 +152,20 @@ static bool find_store(struct settings *settings, char *why, size_t why_size)
         return false;
     }
     if (make_directories(settings->store)) {
-        real = realpath(settings->store, NULL);
+        found = realpath(settings->store, real) != NULL;
     }
-    if (real == NULL) {
+    if (!found) {
         (void)snprintf(why, why_size,
                        "cannot make the store's directory %s: "
                        "%s.",
                        settings->store, strerror(errno));
         return false;
     }
-    fits = JOIN(settings->store, real);
-    free(real); /* libc's memory */
-    if (!fits) {
+    if (!JOIN(settings->store, real)) {
         (void)snprintf(why, why_size, "the store's path is too long.");
+        return false;
     }
-    return fits;
+    return true;
 }
 
 /* The same rule as the client's (client/place.h): both find each other by the

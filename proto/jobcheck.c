@@ -321,7 +321,7 @@ static void check_train(struct job_faults *faults,
                 (struct bounds){1, BATCH_MAX});
     check_range(faults, "train.microbatches", train->microbatches,
                 (struct bounds){1, MICROBATCHES_MAX});
-    if (train->microbatches > train->batch &&
+    if (train->microbatches > train->batch && train->batch > 0 &&
         train->microbatches <= MICROBATCHES_MAX) {
         fault_add(faults, "train.microbatches",
                   "must not be more than the rows of a batch", "train.batch");

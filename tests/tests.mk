@@ -53,7 +53,15 @@ $(B)/tests/fuzz/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(FUZZ_LIBS)
 contract: all
 	@tests/integration/contract.sh
 
+# Ratios, not times: see tests/bench/run.sh.
+$(B)/tests/bench/sgemm: $(B)/obj/tests/bench/sgemm.o
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -o $@ $^ -lopenblas
+bench: all $(B)/tests/bench/sgemm
+	@tests/bench/run.sh $(B)
+
 check: unit tidy fuzz contract
 
 .PHONY: sim soak unit-build unit asan tsan unit-threads tidy fuzz fuzz-build \
-    contract check
+    contract check bench

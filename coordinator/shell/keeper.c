@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "coordinator/shell/item.h"
 #include "coordinator/shell/journalcode.h"
 #include "coordinator/shell/recordcode.h"
 #include "coordinator/shell/statcode.h"
@@ -19,48 +20,6 @@ enum {
     TAILS_MAX = 4 * JOBS_MAX
 };
 
-enum item_kind {
-    ITEM_JOB = 1,
-    ITEM_LAUNCH, /* job record, and the first entry of the event log */
-    ITEM_JOURNAL,
-    ITEM_STAT,
-    ITEM_EVENT,
-    ITEM_NOTICE,  /* an event that is not kept */
-    ITEM_VERSION, /* manifest, head, job record */
-    ITEM_RESTORE, /* the same, made on the writer's thread */
-    ITEM_TAG
-};
-
-/* One action's worth. Which fields count depends on the kind. */
-struct item {
-    struct item *next;
-    enum item_kind kind;
-    enum status status;
-    uint64_t token;
-    uint64_t job;
-    uint64_t number; /* version; key of a stat */
-    uint64_t wall_ms;
-    unsigned char *bytes; /* the record */
-    size_t size;
-    unsigned char *more; /* LAUNCH: the launch record */
-    size_t more_size;
-    struct event_record *event;
-    struct manifest manifest;
-    struct manifest_restore restore;
-    uint64_t from;             /* RESTORE */
-    struct job_record *record; /* RESTORE: the job before it */
-    struct version *restored;
-    char name[NAME_BYTES_MAX]; /* TAG */
-    keeper_done_fn *done;
-    void *owner;
-};
-
-struct list {
-    struct item *first;
-    struct item *last;
-    size_t count;
-};
-
 struct tail {
     uint64_t job; /* 0: free */
     uint64_t last;
@@ -71,8 +30,8 @@ struct keeper {
     struct store *store;
     struct jobs *writer;
     struct keeper_events events;
-    struct list waiting;
-    struct list writing; /* the writer thread's while busy */
+    struct item_list waiting;
+    struct item_list writing; /* the writer thread's while busy */
     bool busy;
     struct tail tails[TAILS_MAX];
     uint64_t tick;
@@ -116,178 +75,11 @@ size_t keeper_backlog(const struct keeper *keeper)
     return keeper->waiting.count + keeper->writing.count;
 }
 
-static void free_item(struct item *item)
-{
-    mem_free(item->bytes);
-    mem_free(item->more);
-    mem_free(item->event);
-    manifest_fini(&item->manifest);
-    mem_free(item->record);
-    version_free(item->restored);
-    mem_free(item);
-}
-
-static void add(struct list *list, struct item *item)
-{
-    if (list->last != NULL) {
-        list->last->next = item;
-    } else {
-        list->first = item;
-    }
-    list->last = item;
-    list->count++;
-}
-
-static struct item *take(struct list *list)
-{
-    struct item *item = list->first;
-
-    if (item == NULL) {
-        return NULL;
-    }
-    list->first = item->next;
-    if (list->first == NULL) {
-        list->last = NULL;
-    }
-    item->next = NULL;
-    list->count--;
-    return item;
-}
-
-/* --- Writing, on the writer's thread --- */
-
-static enum status make_restore(struct keeper *keeper, struct item *item)
-{
-    unsigned char *bytes = NULL;
-    size_t size = 0;
-    enum status status =
-        store_get_version(keeper->store, item->job, item->from, &bytes, &size);
-
-    if (status != STATUS_OK) {
-        return status;
-    }
-    status = version_decode(bytes, size, &item->restored);
-    mem_free(bytes);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    status =
-        manifest_of_restore(item->restored, &item->restore, &item->manifest);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    record_after_restore(item->record, item->restored, item->number);
-    item->bytes = mem_new(RECORD_BYTES_MAX);
-    if (item->bytes == NULL) {
-        return STATUS_NO_MEMORY;
-    }
-    item->size = recordcode_encode(item->record, item->bytes);
-    return STATUS_OK;
-}
-
-static enum status put_version(struct batch *batch,
-                               const struct item *item,
-                               const char *actor)
-{
-    const struct manifest *m = &item->manifest;
-    enum status status = batch_put_version(
-        batch, item->job, item->number, m->bytes, m->size, m->summary,
-        m->summary_size, m->chunks, m->chunks_count);
-
-    if (status != STATUS_OK) {
-        return status;
-    }
-    status = batch_set_ref(batch, item->job, "head", item->number,
-                           item->wall_ms, actor);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    return batch_put_job(batch, item->job, item->bytes, item->size);
-}
-
-static enum status put(struct batch *batch, const struct item *item)
-{
-    enum status status = STATUS_OK;
-
-    switch (item->kind) {
-    case ITEM_JOB:
-        return batch_put_job(batch, item->job, item->bytes, item->size);
-    case ITEM_LAUNCH:
-        status = batch_put_job(batch, item->job, item->bytes, item->size);
-        if (status != STATUS_OK) {
-            return status;
-        }
-        return batch_append(batch, LOG_EVENTS, item->job, item->more,
-                            item->more_size);
-    case ITEM_JOURNAL:
-        return batch_append(batch, LOG_JOURNAL, item->job, item->bytes,
-                            item->size);
-    case ITEM_STAT:
-        return batch_put_stat(batch, item->job, item->number, item->bytes,
-                              item->size);
-    case ITEM_EVENT:
-        return batch_append(batch, LOG_EVENTS, item->job, item->bytes,
-                            item->size);
-    case ITEM_VERSION:
-        return put_version(batch, item, "commit");
-    case ITEM_RESTORE:
-        return put_version(batch, item, "restore");
-    case ITEM_TAG:
-        return batch_set_ref(batch, item->job, item->name, item->number,
-                             item->wall_ms, "tag");
-    case ITEM_NOTICE:
-        break;
-    }
-    return STATUS_OK;
-}
-
-/* One transaction of the items from first on, up to (not with) end. */
-static enum status apply(struct keeper *keeper,
-                         struct item *first,
-                         const struct item *end)
-{
-    struct batch *batch = NULL;
-    enum status status = batch_open(&batch);
-
-    for (struct item *i = first; i != end && status == STATUS_OK; i = i->next) {
-        if (i->status == STATUS_OK) {
-            status = put(batch, i);
-        }
-    }
-    if (status == STATUS_OK && batch_count(batch) > 0) {
-        status = store_apply(keeper->store, batch);
-    }
-    batch_close(batch);
-    return status;
-}
-
-/* What concerns the disk concerns all items; any other fault is one item's,
- * and must not take the others with it. */
-static bool is_disk(enum status status)
-{
-    return status == STATUS_FULL || status == STATUS_IO ||
-           status == STATUS_NO_MEMORY;
-}
-
 static void write_group(void *work)
 {
     struct keeper *keeper = work;
-    enum status status = STATUS_OK;
 
-    for (struct item *i = keeper->writing.first; i != NULL; i = i->next) {
-        if (i->kind == ITEM_RESTORE) {
-            i->status = make_restore(keeper, i);
-        }
-    }
-    status = apply(keeper, keeper->writing.first, NULL);
-    if (status == STATUS_OK) {
-        return;
-    }
-    for (struct item *i = keeper->writing.first; i != NULL; i = i->next) {
-        if (i->status == STATUS_OK && i->kind != ITEM_NOTICE) {
-            i->status = is_disk(status) ? status : apply(keeper, i, i->next);
-        }
-    }
+    item_list_write(keeper->store, &keeper->writing);
 }
 
 /* --- Telling, on the loop's thread --- */
@@ -398,14 +190,14 @@ static void submit(struct keeper *keeper);
 static void group_done(void *work)
 {
     struct keeper *keeper = work;
-    struct list done = keeper->writing;
+    struct item_list done = keeper->writing;
     struct item *item = NULL;
 
-    keeper->writing = (struct list){.first = NULL};
+    keeper->writing = (struct item_list){.first = NULL};
     /* Still busy: what the telling brings about is the next group. */
-    while ((item = take(&done)) != NULL) {
+    while ((item = item_list_take(&done)) != NULL) {
         tell(keeper, item);
-        free_item(item);
+        item_free(item);
     }
     keeper->busy = false;
     submit(keeper);
@@ -422,7 +214,7 @@ static void submit(struct keeper *keeper)
         return;
     }
     while (keeper->writing.count < GROUP_MAX && keeper->waiting.count > 0) {
-        add(&keeper->writing, take(&keeper->waiting));
+        item_list_add(&keeper->writing, item_list_take(&keeper->waiting));
     }
     keeper->busy = true;
     status = jobs_submit(keeper->writer, write_group, group_done, keeper);
@@ -439,7 +231,7 @@ static void enqueue(struct keeper *keeper, struct item *item)
         /* Before the first of them is written: the last one is known. */
         (void)tail_of(keeper, item->job);
     }
-    add(&keeper->waiting, item);
+    item_list_add(&keeper->waiting, item);
     submit(keeper);
 }
 
@@ -508,7 +300,7 @@ void keeper_launch(struct keeper *keeper,
     }
     item->more = mem_new(LAUNCH_BYTES_MAX);
     if (item->more == NULL) {
-        free_item(item);
+        item_free(item);
         no_memory(keeper, token);
         return;
     }
@@ -560,7 +352,7 @@ void keeper_event(struct keeper *keeper,
     }
     item->event = mem_new(sizeof(*item->event));
     if (item->event == NULL) {
-        free_item(item);
+        item_free(item);
         no_memory(keeper, 0);
         return;
     }
@@ -602,7 +394,7 @@ void keeper_restore(struct keeper *keeper,
     }
     item->record = mem_new(sizeof(*item->record));
     if (item->record == NULL) {
-        free_item(item);
+        item_free(item);
         no_memory(keeper, token);
         return;
     }
@@ -638,7 +430,8 @@ enum status keeper_tag(struct keeper *keeper,
     return STATUS_OK;
 }
 
-static const struct item *newest_record(const struct list *list, uint64_t job)
+static const struct item *newest_record(const struct item_list *list,
+                                        uint64_t job)
 {
     const struct item *found = NULL;
 

@@ -10,6 +10,7 @@
 #include "coordinator/shell/tensor.h"
 #include "coordinator/shell/views.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -317,6 +318,23 @@ static enum status pull_step(struct query *query,
     return status;
 }
 
+/* The same, and a damaged version is called by its name. */
+static enum status pull_on(struct query *query,
+                           struct pull *pull,
+                           uint64_t number,
+                           bool *out_done)
+{
+    enum status status = pull_step(query, pull, out_done);
+
+    if (status == STATUS_CORRUPT && query_why(query)[0] == '\0') {
+        (void)snprintf(query_why(query), ERROR_BYTES_MAX,
+                       "v%" PRIu64 " is damaged: what the disk gives does not "
+                       "match its hash. See what else is: cajal verify",
+                       number);
+    }
+    return status;
+}
+
 /* --- Pull --- */
 
 struct pull_one {
@@ -335,7 +353,7 @@ static enum status step_pull(struct query *query, void *state)
             begin_version(query, &one->pull, one->name.job, one->name.number);
     }
     if (status == STATUS_OK) {
-        status = pull_step(query, &one->pull, &done);
+        status = pull_on(query, &one->pull, one->name.number, &done);
     }
     if (done) {
         query_end(query);
@@ -444,7 +462,7 @@ static enum status step_follow(struct query *query, void *state)
         return STATUS_OK;
     }
     if (status == STATUS_OK) {
-        status = pull_step(query, &follow->pull, &done);
+        status = pull_on(query, &follow->pull, follow->found, &done);
     }
     if (done) {
         end_version(&follow->pull);

@@ -116,7 +116,8 @@ def main():
         theirs.append(run_torch(seed, train, test))
         ours.append(run_cajal(seed, tool))
     theirs, ours = 100 * numpy.array(theirs), 100 * numpy.array(ours)
-    print(f"| task | measure | PyTorch {torch.__version__.split('+')[0]} "
+    version = ".".join(torch.__version__.split(".")[:2])
+    print(f"| task | measure | PyTorch {version} "
           "| Cajal | difference |\n|---|---|---|---|---|")
     worst = 0
     for task in range(TASKS):

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { STATES_ROOM = 1 << 14 };
+enum { STATES_ROOM = 1 << 13 };
 
 enum item_kind {
     ITEM_RECORD = 1,

@@ -12,7 +12,7 @@
 #include "proto/version.h"
 #include "tests/sim/shard.h"
 
-enum { VERSIONS_MAX = 512, JOURNAL_MAX = 4096 };
+enum { VERSIONS_MAX = 512, JOURNAL_MAX = 2048 };
 
 struct journal_entry {
     uint32_t line;

@@ -96,32 +96,44 @@ static uint64_t *place(uint64_t table[SIM_LINES_MAX][INTERVALS_MAX],
 
 /* --- 2. Durable before told --- */
 
+/* Field by field: there is padding between. */
+static bool same_settings(const struct grant *g,
+                          const struct grant_setting *settings,
+                          uint32_t count)
+{
+    for (uint32_t s = 0; s < g->settings_count && s < count; s++) {
+        if (g->settings[s].setting != settings[s].setting ||
+            memcmp(&g->settings[s].value, &settings[s].value, sizeof(double)) !=
+                0) {
+            return false;
+        }
+    }
+    return g->settings_count == count;
+}
+
+static bool holds_settings(const struct grant *held, const struct grant *g)
+{
+    return held != NULL && held->interval == g->interval &&
+           same_settings(g, held->settings, held->settings_count);
+}
+
 /* Are these settings of an interval in the journal, or in a version? */
 static bool settings_durable(const struct durable *d, const struct grant *g)
 {
-    size_t size = g->settings_count * sizeof(g->settings[0]);
-
     for (uint32_t j = 0; j < d->journal_count; j++) {
         const struct journal_entry *e = &d->journal[j];
 
         if (e->line == g->line && e->interval == g->interval &&
-            e->settings_count == g->settings_count &&
-            memcmp(e->settings, g->settings, size) == 0) {
+            same_settings(g, e->settings, e->settings_count)) {
             return true;
         }
     }
     for (uint32_t v = 0; v < VERSIONS_MAX; v++) {
         const struct version *version = d->versions[v];
-        const struct grant *held[2];
 
-        held[0] = version != NULL ? version->begun : NULL;
-        held[1] = version != NULL ? version->pending : NULL;
-        for (uint32_t i = 0; i < 2; i++) {
-            if (held[i] != NULL && held[i]->interval == g->interval &&
-                held[i]->settings_count == g->settings_count &&
-                memcmp(held[i]->settings, g->settings, size) == 0) {
-                return true;
-            }
+        if (version != NULL && (holds_settings(version->begun, g) ||
+                                holds_settings(version->pending, g))) {
+            return true;
         }
     }
     return false;

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ASSIGN_ARENA_BYTES = 1 << 20 };
+enum { ASSIGN_ARENA_BYTES = 1 << 18 };
 
 static void handle(struct world *w,
                    struct session *session,

@@ -15,7 +15,7 @@
 #include "tests/sim/world.h"
 #include "worker/core/sched.h"
 
-enum { SHARD_EVALUATIONS_MAX = 16 };
+enum { SHARD_EVALUATIONS_MAX = 8 };
 
 /* What a cut stores. */
 struct shard_state {

@@ -139,7 +139,12 @@ static void on_cut(void *owner,
                                          .version = copy->version}};
 
     if (status != STATUS_OK) {
-        session_fail(slot->session, FAULT_CHUNK, status_text(status));
+        /* The worker's own disk has no part in it. */
+        session_fail(slot->session, FAULT_CHUNK,
+                     status == STATUS_FULL
+                         ? "the disk of the store is full: a version could "
+                           "not be kept; make room, then resume"
+                         : status_text(status));
         return;
     }
     message.shard_cut.record = (struct shard_record *)(uintptr_t)record;

@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "coordinator/shell/address.h"
 #include "coordinator/shell/shell.h"
 
 #include <errno.h>
@@ -244,19 +245,11 @@ static bool fill_options(struct settings *settings, struct shell_options *out)
     return true;
 }
 
-/* ipc and loopback alone, unless --insecure: the links are not encrypted. */
-static bool is_local_endpoint(const char *endpoint)
-{
-    return strncmp(endpoint, "ipc://", 6) == 0 ||
-           strncmp(endpoint, "tcp://127.", 10) == 0 ||
-           strncmp(endpoint, "tcp://localhost:", 16) == 0 ||
-           strncmp(endpoint, "tcp://[::1]:", 12) == 0;
-}
-
+/* The links are not encrypted. */
 static bool check_endpoints(const struct settings *settings)
 {
-    return settings->insecure || (is_local_endpoint(settings->workers) &&
-                                  is_local_endpoint(settings->chunks));
+    return settings->insecure || (address_is_local(settings->workers) &&
+                                  address_is_local(settings->chunks));
 }
 
 /* --- The log --- */

@@ -1,6 +1,7 @@
 /* coord_parts.h - what the files of the coordinator's core share.
  *
- * coord.c       the step: dispatch, deadlines, tokens
+ * coord.c       the step: dispatch, deadlines
+ * coord_disk.c  tokens: what is on its way to the disk, and what then
  * coord_jobs.c  the life of a job: waiting, placing, stopping, ending
  * coord_mail.c  messages from workers
  * coord_asks.c  requests from clients */
@@ -107,6 +108,14 @@ void run_on(struct coord *c, uint32_t slot, struct actions *out);
 
 void set_reason(struct job *job, const char *reason);
 
+/* The actions of job_advance know no tokens: they are put in here. */
+void give_tokens(struct coord *c, struct actions *out);
+void take_stored(struct coord *c,
+                 const struct coord_event *ev,
+                 struct actions *out);
+void take_loaded(struct coord *c,
+                 const struct coord_event *ev,
+                 struct actions *out);
 void take_message(struct coord *c,
                   const struct coord_event *ev,
                   struct actions *out);

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "coordinator/shell/address.h"
 #include "coordinator/shell/server_inside.h"
 
 #include <grpc/grpc_security.h>
@@ -13,10 +14,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 enum {
     /* Events taken per turn of the loop, so that others get their turn. */
@@ -103,53 +102,14 @@ static void on_inlet(void *owner)
 
 /* --- Addresses --- */
 
-static const char *unix_path(const char *address)
-{
-    return strncmp(address, "unix:", 5) == 0 ? address + 5 : NULL;
-}
-
-static bool is_local(const char *address)
-{
-    size_t digits = 0;
-
-    if (unix_path(address) != NULL || strncmp(address, "localhost:", 10) == 0 ||
-        strncmp(address, "[::1]:", 6) == 0 ||
-        strncmp(address, "ipv6:[::1]:", 11) == 0) {
-        return true;
-    }
-    if (strncmp(address, "ipv4:", 5) == 0) {
-        address += 5;
-    }
-    digits = strspn(address, "0123456789.");
-    return strncmp(address, "127.", 4) == 0 && address[digits] == ':';
-}
-
-/* gRPC would unlink a socket on which somebody still listens. */
-static bool is_answered(const char *path)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    bool answered = false;
-    int fd = -1;
-
-    memcpy(address.sun_path, path, strlen(path) + 1);
-    fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    if (fd < 0) {
-        return false;
-    }
-    answered =
-        connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
-    (void)close(fd);
-    return answered;
-}
-
-static enum status check_address(const struct server_options *options,
-                                 char *why,
-                                 size_t why_size)
+enum status server_check(const struct server_options *options,
+                         char *why,
+                         size_t why_size)
 {
     struct sockaddr_un limit;
-    const char *path = unix_path(options->address);
+    const char *path = address_path(options->address);
 
-    if (!is_local(options->address) && !options->insecure) {
+    if (!address_is_local(options->address) && !options->insecure) {
         (void)snprintf(why, why_size,
                        "%s can be reached from other machines and nothing "
                        "would be encrypted. Listen on 127.0.0.1 or a unix "
@@ -163,7 +123,7 @@ static enum status check_address(const struct server_options *options,
                        options->address, sizeof(limit.sun_path) - 1);
         return STATUS_INVALID;
     }
-    if (path != NULL && is_answered(path)) {
+    if (path != NULL && address_is_answered(options->address)) {
         (void)snprintf(why, why_size,
                        "%s is in use: another coordinator listens there.",
                        options->address);
@@ -242,8 +202,8 @@ static enum status listen_at(struct server *server,
                        address);
         return STATUS_CONFLICT;
     }
-    if (unix_path(address) != NULL) {
-        (void)chmod(unix_path(address), 0600);
+    if (address_path(address) != NULL) {
+        (void)chmod(address_path(address), 0600);
     }
     return STATUS_OK;
 }
@@ -287,7 +247,7 @@ enum status server_open(const struct server_options *options,
                         struct server **out)
 {
     struct server *server = NULL;
-    enum status status = check_address(options, why, why_size);
+    enum status status = server_check(options, why, why_size);
 
     if (status != STATUS_OK) {
         return status;

@@ -37,8 +37,13 @@ struct server_options {
     void *owner;
 };
 
-/* why gets a sentence. CONFLICT: the address is in use. REFUSED: it is not of
- * this machine and insecure is not set. INVALID, IO, NO_MEMORY. */
+/* Is the address one to listen at? why gets a sentence. CONFLICT: it is in
+ * use. REFUSED: it is not of this machine and insecure is not set. INVALID. */
+enum status server_check(const struct server_options *options,
+                         char *why,
+                         size_t why_size) MUST_CHECK;
+
+/* As server_check, and IO, NO_MEMORY. */
 enum status server_open(const struct server_options *options,
                         char *why,
                         size_t why_size,

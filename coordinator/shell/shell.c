@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "coordinator/shell/address.h"
 #include "coordinator/shell/inside.h"
 
 #include <inttypes.h>
@@ -262,6 +263,36 @@ enum {
     STOP_GRACE_MS = 300
 };
 
+static enum status check_endpoint(const char *endpoint,
+                                  char *why,
+                                  size_t why_size)
+{
+    if (!address_is_answered(endpoint)) {
+        return STATUS_OK;
+    }
+    (void)snprintf(why, why_size,
+                   "%s is in use: another coordinator listens there.",
+                   endpoint);
+    return STATUS_CONFLICT;
+}
+
+/* All addresses before any is taken: 0MQ takes a file from whoever has it. */
+static enum status check_addresses(struct shell *shell,
+                                   const struct server_options *server,
+                                   char *why,
+                                   size_t why_size)
+{
+    enum status status = server_check(server, why, why_size);
+
+    if (status == STATUS_OK) {
+        status = check_endpoint(shell->options.workers, why, why_size);
+    }
+    if (status == STATUS_OK) {
+        status = check_endpoint(shell->options.chunks, why, why_size);
+    }
+    return status == STATUS_CONFLICT ? STATUS_UNAVAILABLE : status;
+}
+
 static enum status open_links(struct shell *shell, char *why, size_t why_size)
 {
     const struct shell_options *options = &shell->options;
@@ -390,6 +421,10 @@ static enum status open_all(struct shell *shell, char *why, size_t why_size)
     if (status != STATUS_OK) {
         return status;
     }
+    status = check_addresses(shell, &server, why, why_size);
+    if (status != STATUS_OK) {
+        return status;
+    }
     (void)snprintf(why, why_size, "the coordinator could not be started.");
     status = link_context_open(&shell->context);
     if (status == STATUS_OK) {
@@ -478,12 +513,10 @@ static void close_core(struct shell *shell)
     mem_free(shell->core);
 }
 
-static void unlink_socket(const char *address, const char *scheme)
+static void unlink_socket(const char *address)
 {
-    size_t size = strlen(scheme);
-
-    if (strncmp(address, scheme, size) == 0) {
-        (void)unlink(address + size);
+    if (address_path(address) != NULL) {
+        (void)unlink(address_path(address));
     }
 }
 
@@ -492,11 +525,11 @@ static void unlink_socket(const char *address, const char *scheme)
 static void remove_sockets(struct shell *shell)
 {
     if (shell->server_opened) {
-        unlink_socket(shell->options.listen, "unix:");
+        unlink_socket(shell->options.listen);
     }
     if (shell->workers_opened) {
-        unlink_socket(shell->options.workers, "ipc://");
-        unlink_socket(shell->options.chunks, "ipc://");
+        unlink_socket(shell->options.workers);
+        unlink_socket(shell->options.chunks);
     }
 }
 

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { LOOK_US = 20000 };
+enum { LOOK_US = 5000 };
 
 struct person {
     uint64_t last_id;
@@ -48,28 +48,38 @@ static const char *name_of(enum request_kind kind)
     return names[kind];
 }
 
+/* In the coordinator's process: what the store says of the job, and on. */
+static void on_asked(struct world *w, struct event *event)
+{
+    const struct durable *d = disk_look(w);
+    struct request *request = event->payload;
+    struct job_record *record = NULL;
+
+    if (d->has_record) {
+        record = world_copy(&d->record, sizeof(d->record));
+        request->record = record;
+    }
+    center_request(w, request);
+    mem_free(record);
+}
+
 static void ask(struct world *w, struct request request)
 {
     struct person *p = w->person;
-    const struct durable *d = disk_look(w);
-    struct asked *asked;
-    struct job_record *record = NULL;
+    struct event event = {.fn = on_asked, .process = COORDINATOR};
+    struct asked *asked = &p->asked[(p->last_id + 1) % ASKED_MAX];
 
-    if (w->center->core == NULL) {
-        return; /* nobody listens */
+    if (w->center->core == NULL || asked->open) {
+        return; /* nobody listens, or too much is open */
     }
     request.id = ++p->last_id;
-    request.job = d->record.job;
-    asked = &p->asked[request.id % ASKED_MAX];
+    request.job = disk_look(w)->record.job;
     *asked = (struct asked){.open = true, .request = request};
     world_say(w, "asks to %s (%llu)", name_of(request.kind),
               (unsigned long long)request.version);
-    if (d->has_record) {
-        record = world_copy(&d->record, sizeof(d->record));
-        request.record = record;
-    }
-    center_request(w, &request);
-    mem_free(record);
+    event.at_us = w->now_us + world_between(w, 10, 500);
+    event.payload = world_copy(&request, sizeof(request));
+    (void)world_post(w, event);
 }
 
 void person_reply(struct world *w, const struct action *action)
@@ -134,7 +144,7 @@ static void ask_something(struct world *w)
     const struct troubles *t = &w->scenario->troubles;
     const struct durable *d = disk_look(w);
     struct person *p = w->person;
-    uint32_t which = world_draw(w, 7);
+    uint32_t which = world_draw(w, 10);
     bool has_version = d->has_record && d->record.head != 0;
 
     if (which == 0) {
@@ -142,9 +152,9 @@ static void ask_something(struct world *w)
         ask(w, (struct request){.kind = REQUEST_PAUSE});
     } else if (which == 1) {
         ask(w, (struct request){.kind = REQUEST_RESUME});
-    } else if (which == 2 && t->may_set) {
+    } else if (which >= 7 && t->may_set) {
         set_something(w);
-    } else if (which == 3 && t->may_restore && has_version &&
+    } else if ((which == 2 || which == 3) && t->may_restore && has_version &&
                d->record.lines_count < 12) {
         p->has_stopped_it = true;
         ask(w, (struct request){.kind = REQUEST_RESTORE,

@@ -148,6 +148,7 @@ static void make_shape(struct scenario *s, struct dice *dice)
 static void make_troubles(struct scenario *s, struct dice *dice)
 {
     static const uint32_t gaps[4] = {25, 60, 150, 400};
+    static const uint32_t moments[4] = {8, 20, 50, 200};
     static const uint32_t odds[4] = {60, 300, 1000, 4000};
     static const uint32_t delays[4] = {60, 300, 2000, 20000};
     struct troubles *t = &s->troubles;
@@ -164,9 +165,9 @@ static void make_troubles(struct scenario *s, struct dice *dice)
     t->failing_disk_ms = perhaps(dice, gaps);
     t->frame_loss = perhaps(dice, odds);
     t->frame_twice = perhaps(dice, odds);
-    t->request_ms = perhaps(dice, gaps);
-    t->may_set = draw(dice, 3) == 0;
-    t->may_restore = draw(dice, 3) == 0;
+    t->request_ms = perhaps(dice, moments);
+    t->may_set = draw(dice, 2) == 0;
+    t->may_restore = draw(dice, 2) == 0;
     t->may_cancel = draw(dice, 12) == 0;
     t->may_shut_down = draw(dice, 4) == 0;
 }

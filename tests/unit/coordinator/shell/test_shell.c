@@ -2,6 +2,7 @@
 #include "coordinator/shell/shell.h"
 
 #include "base/clock.h"
+#include "coordinator/shell/address.h"
 #include "tests/unit/coordinator/shell/world.h"
 
 #include <grpc/status.h>
@@ -331,6 +332,31 @@ static void test_shell__a_second_one_is_told_who_owns_the_store(void **state)
     assert_true(strlen(why) > 10);
 }
 
+/* It must not take the first one's sockets on its way to finding out. */
+static void test_shell__one_of_another_store_leaves_the_sockets_alone(
+    void **state)
+{
+    struct world *w = *state;
+    struct shell_options options = w->options;
+    struct shell *second = NULL;
+    char why[ERROR_BYTES_MAX] = "";
+    char dir[64];
+
+    fixture_make_dir(dir);
+    (void)snprintf(options.store, sizeof(options.store), "%s", dir);
+    assert_int_equal(shell_open(w->loop, &options, why, sizeof(why), &second),
+                     STATUS_UNAVAILABLE);
+    (void)snprintf(options.listen, sizeof(options.listen), "unix:%s/s", dir);
+    assert_int_equal(shell_open(w->loop, &options, why, sizeof(why), &second),
+                     STATUS_UNAVAILABLE);
+
+    assert_non_null(strstr(why, "in use"));
+    assert_true(address_is_answered(w->options.workers));
+    assert_true(address_is_answered(w->options.chunks));
+    assert_true(address_is_answered(w->options.listen));
+    fixture_remove_dir(dir);
+}
+
 int main(void)
 {
 #define TEST(name)                                                             \
@@ -348,6 +374,7 @@ int main(void)
         TEST(test_shell__shuts_down_and_leaves_jobs_for_the_next),
         TEST(test_shell__a_transient_one_ends_by_itself),
         TEST(test_shell__a_second_one_is_told_who_owns_the_store),
+        TEST(test_shell__one_of_another_store_leaves_the_sockets_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

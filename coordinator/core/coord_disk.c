@@ -1,0 +1,412 @@
+/* coord_disk.c - what is on its way to the disk and from it.
+ *
+ * Every store and load action carries a token; what is done when it comes back
+ * is here, since durable before told is one idea. */
+#include "coordinator/core/coord_parts.h"
+
+#include "base/check.h"
+#include "coordinator/core/job_cuts.h"
+
+#include <string.h>
+
+/* --- Tokens --- */
+
+uint64_t token_new(struct coord *c,
+                   enum token_kind kind,
+                   uint32_t slot,
+                   uint64_t detail,
+                   uint64_t request)
+{
+    for (uint32_t t = 0; t < TOKENS_MAX; t++) {
+        struct token *token = &c->tokens[t];
+
+        if (token->id == 0) {
+            *token = (struct token){.id = ++c->last_token,
+                                    .kind = kind,
+                                    .slot = slot,
+                                    .job = c->jobs[slot].record.job,
+                                    .detail = detail,
+                                    .request = request};
+            return token->id;
+        }
+    }
+    CHECK(false);
+    return 0;
+}
+
+void token_drop_slot(struct coord *c, uint32_t slot)
+{
+    for (uint32_t t = 0; t < TOKENS_MAX; t++) {
+        if (c->tokens[t].slot == slot) {
+            c->tokens[t].id = 0;
+        }
+    }
+}
+
+static bool is_on_its_way(const struct coord *c,
+                          uint32_t slot,
+                          enum token_kind kind)
+{
+    for (uint32_t t = 0; t < TOKENS_MAX; t++) {
+        const struct token *token = &c->tokens[t];
+
+        if (token->id != 0 && token->kind == kind && token->slot == slot) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool commit_is_on_its_way(const struct coord *c, uint32_t slot)
+{
+    return is_on_its_way(c, slot, TOKEN_COMMIT);
+}
+
+bool head_is_moving(const struct coord *c, uint32_t slot)
+{
+    return is_on_its_way(c, slot, TOKEN_COMMIT) ||
+           is_on_its_way(c, slot, TOKEN_RESTORE);
+}
+
+bool load_must_wait(const struct coord *c, uint32_t slot)
+{
+    return is_on_its_way(c, slot, TOKEN_COMMIT) ||
+           is_on_its_way(c, slot, TOKEN_JOURNAL);
+}
+
+/* What a load has waited for has been answered. */
+static void load_on(struct coord *c, uint32_t slot, struct actions *out)
+{
+    struct job *job = &c->jobs[slot];
+
+    if (job->phase == PHASE_LOADING && !load_must_wait(c, slot) &&
+        !is_on_its_way(c, slot, TOKEN_LOAD)) {
+        load_head(c, slot, job->resume_wanted, out);
+        if (job->phase == PHASE_WAITING && job->want != WANT_NONE &&
+            !c->quitting) { /* there was no head to load */
+            carry_out_want(c, slot, out);
+        }
+    }
+}
+
+static bool token_take(struct coord *c, uint64_t id, struct token *out)
+{
+    for (uint32_t t = 0; id != 0 && t < TOKENS_MAX; t++) {
+        if (c->tokens[t].id == id) {
+            *out = c->tokens[t];
+            c->tokens[t].id = 0;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The core's parts give journal and commit actions of a job no token of their
+ * own: it is put in here, where the table is. */
+void give_tokens(struct coord *c, struct actions *out)
+{
+    for (uint32_t a = 0; a < out->count; a++) {
+        struct action *action = &out->items[a];
+
+        if (action->type == ACTION_STORE_JOURNAL && action->token != 0) {
+            action->token =
+                token_new(c, TOKEN_JOURNAL, action->slot, action->token - 1, 0);
+        }
+        if (action->type == ACTION_COMMIT && action->token == 0) {
+            action->token = token_new(c, TOKEN_COMMIT, action->slot,
+                                      action->commit.version, 0);
+        }
+    }
+}
+
+/* A commit came through although the job has gone back meanwhile: the store
+ * has moved the head, so the replay begins there. */
+static void on_late_commit(struct coord *c,
+                           const struct token *token,
+                           enum status status,
+                           struct actions *out)
+{
+    struct job *job = &c->jobs[token->slot];
+
+    if (status == STATUS_OK && token->detail > job->record.last_version) {
+        struct text text =
+            action_event(out, token->slot, "version", token->detail);
+
+        text_add(&text, "committed while the job went back");
+        job->record.head = token->detail;
+        job->record.last_version = token->detail;
+        job->faults = 0;
+    }
+    load_on(c, token->slot, out);
+}
+
+static void tell_version(const struct cut *cut,
+                         uint32_t slot,
+                         struct actions *out)
+{
+    struct text text = action_event(out, slot, "version", cut->version);
+    struct action *action = &out->items[out->count - 1];
+
+    text_add(&text, cause_name((enum cause)cut->cause));
+    if (cut->reason[0] != 0) {
+        text_add(&text, ": ");
+        text_add(&text, cut->reason);
+    }
+    action->event.step = cut->step;
+    action->event.task = cut->task;
+    action->event.layers_count = cut->arch.layers_count;
+    for (uint32_t l = 0; l < cut->arch.layers_count; l++) {
+        action->event.widths[l] = cut->arch.layers[l].units_count;
+    }
+}
+
+static void on_committed(struct coord *c,
+                         const struct token *token,
+                         enum status status,
+                         struct actions *out)
+{
+    struct job *job = &c->jobs[token->slot];
+    uint32_t index = job_cut_committing(job, token->detail);
+
+    if (index == CUTS_MAX) {
+        on_late_commit(c, token, status, out);
+        return;
+    }
+    if (status != STATUS_OK) {
+        pause_job(c, token->slot,
+                  status == STATUS_FULL
+                      ? "the disk of the store is full: a version could not "
+                        "be kept; make room, then resume"
+                      : "a version could not be stored; see the "
+                        "coordinator's log, then resume",
+                  0, out);
+        return;
+    }
+
+    const struct cut *cut = job_cut(job, index);
+    bool hold = cut->hold;
+
+    tell_version(cut, token->slot, out);
+    job_take_commit(job, index);
+    job->faults = 0;
+    if (hold && job->want != WANT_NONE) {
+        carry_out_want(c, token->slot, out);
+        return;
+    }
+    run_on(c, token->slot, out);
+}
+
+static void on_launched(struct coord *c,
+                        const struct token *token,
+                        enum status status,
+                        struct actions *out)
+{
+    struct job *job = &c->jobs[token->slot];
+
+    if (status != STATUS_OK) {
+        action_reply(out, token->request, status, 0,
+                     status == STATUS_FULL ? "the disk of the store is full"
+                                           : "the job could not be stored");
+        slot_free(c, token->slot, out);
+        return;
+    }
+    action_reply(out, token->request, STATUS_OK, job->record.job, "launched");
+    job_move(job, PHASE_WAITING);
+    struct text text = action_event(out, token->slot, "state", 0);
+    text_add(&text, "waiting");
+}
+
+static void on_restored(struct coord *c,
+                        const struct token *token,
+                        const struct coord_event *ev,
+                        struct actions *out)
+{
+    struct job *job = &c->jobs[token->slot];
+    uint64_t number = job->record.last_version + 1;
+    struct action *reply;
+
+    if (ev->stored.status != STATUS_OK) {
+        action_reply(out, token->request, ev->stored.status, job->record.job,
+                     "the version could not be restored; nothing has changed");
+        if (job->resume_wanted) {
+            load_head(c, token->slot, true, out);
+        } else {
+            job_move(job, job->record.state >= JOB_FINISHED ? PHASE_ENDED
+                                                            : PHASE_PAUSED);
+        }
+        return;
+    }
+    CHECK(ev->stored.restored != NULL);
+    record_after_restore(&job->record, ev->stored.restored, number);
+    job->next_version = number + 1;
+    job->journaled = 0;
+
+    struct text text = action_event(out, token->slot, "restore", number);
+
+    text_add(&text, "v");
+    text_u64(&text, token->detail);
+    text_add(&text, " is back, as v");
+    text_u64(&text, number);
+    reply = action_add(out, ACTION_REPLY);
+    reply->reply.request = token->request;
+    reply->reply.job = job->record.job;
+    reply->reply.version = number;
+    text_init(&text, reply->reply.text, sizeof(reply->reply.text));
+    text_add(&text, "restored v");
+    text_u64(&text, token->detail);
+    text_add(&text, " as v");
+    text_u64(&text, number);
+    if (job->resume_wanted) {
+        load_head(c, token->slot, true, out);
+    } else {
+        job_move(job, PHASE_PAUSED);
+        set_reason(job, "restored; `cajal resume` goes on from here");
+        store_state(c, token->slot, 0, out);
+    }
+}
+
+/* Told is what is stored, which may be the past already. What the store has
+ * not taken is not told; it is tried again, since a job at rest has nothing
+ * else that would bring its state there. */
+static void on_state_stored(struct coord *c,
+                            const struct token *token,
+                            enum status status,
+                            struct actions *out)
+{
+    struct job *job = &c->jobs[token->slot];
+    enum job_state stored = (enum job_state)token->detail;
+    const char *state = job_state_name(stored);
+
+    if (status != STATUS_OK) {
+        struct text text = action_event(out, token->slot, "fault", 0);
+
+        text_add(&text, "the job's state could not be stored: ");
+        text_add(&text, status_text(status));
+        job->store_again_ms = c->now_ms + STORE_AGAIN_MS;
+    } else {
+        struct text text = action_event(out, token->slot, "state", 0);
+
+        text_add(&text, state);
+        if (job->record.reason[0] != 0 && job_visible_state(job) == stored) {
+            text_add(&text, ": ");
+            text_add(&text, job->record.reason);
+        }
+    }
+    if (token->request != 0) {
+        action_reply(out, token->request, status, job->record.job, state);
+    }
+}
+
+void take_stored(struct coord *c,
+                 const struct coord_event *ev,
+                 struct actions *out)
+{
+    struct token token;
+
+    if (!token_take(c, ev->stored.token, &token)) {
+        return;
+    }
+    switch (token.kind) {
+    case TOKEN_LAUNCH:
+        on_launched(c, &token, ev->stored.status, out);
+        break;
+    case TOKEN_JOURNAL:
+        if (ev->stored.status != STATUS_OK) {
+            roll_back(c, token.slot, "the journal could not be written", out);
+        } else {
+            job_take_stored_grant(&c->jobs[token.slot], token.slot,
+                                  token.detail, out);
+            run_on(c, token.slot, out);
+        }
+        load_on(c, token.slot, out);
+        break;
+    case TOKEN_COMMIT:
+        on_committed(c, &token, ev->stored.status, out);
+        break;
+    case TOKEN_RESTORE:
+        on_restored(c, &token, ev, out);
+        break;
+    case TOKEN_STATE:
+        on_state_stored(c, &token, ev->stored.status, out);
+        break;
+    case TOKEN_LOAD:
+        CHECK(false); /* answered by COORD_LOADED */
+        break;
+    }
+    quit_if_quiet(c, out);
+}
+
+static void fail_load(struct coord *c,
+                      uint32_t slot,
+                      enum status status,
+                      struct actions *out)
+{
+    struct job *job = &c->jobs[slot];
+    const char *why = status == STATUS_NOT_FOUND
+                          ? "there is no such version"
+                          : "the version cannot be read back: run verify";
+    bool gone = status == STATUS_NOT_FOUND || status == STATUS_CORRUPT;
+
+    if (job->kind == KIND_EVALUATE) {
+        action_reply(out, job->evaluate_request, status, job->evaluate_job,
+                     why);
+        slot_free(c, slot, out);
+        return;
+    }
+    if (!gone) { /* the disk's fault, which may pass */
+        pause_job(c, slot,
+                  "the version could not be read just now; see the "
+                  "coordinator's log, then resume",
+                  0, out);
+        return;
+    }
+    end_job(c, slot, JOB_FAILED, why, 0, out);
+}
+
+/* A replay that left out an input would be another run. */
+static enum status begin_from(struct job *job, const struct coord_event *ev)
+{
+    if (ev->loaded.inputs_count > INPUTS_MAX) {
+        return STATUS_CORRUPT; /* never accepted: ask_set counts them */
+    }
+    job->inputs_count = ev->loaded.inputs_count;
+    for (uint32_t i = 0; i < job->inputs_count; i++) {
+        job->inputs[i] = ev->loaded.inputs[i];
+    }
+    return job_begin_from(job, ev->loaded.version);
+}
+
+void take_loaded(struct coord *c,
+                 const struct coord_event *ev,
+                 struct actions *out)
+{
+    struct token token;
+    struct job *job;
+    enum status status = ev->loaded.status;
+
+    if (!token_take(c, ev->loaded.token, &token)) {
+        return;
+    }
+    CHECK(token.kind == TOKEN_LOAD);
+    job = &c->jobs[token.slot];
+    if (status == STATUS_OK) {
+        job->memory = ev->loaded.memory;
+        job->origin = ev->loaded.version;
+        /* Records that we have written since may not be there yet. */
+        if (job->journaled < ev->loaded.journaled) {
+            job->journaled = ev->loaded.journaled;
+        }
+        status = job->kind == KIND_EVALUATE
+                     ? job_begin_evaluation(job, ev->loaded.version)
+                     : begin_from(job, ev);
+    }
+    if (status != STATUS_OK) {
+        fail_load(c, token.slot, status, out);
+        return;
+    }
+    job_move(job, PHASE_WAITING);
+    if (job->want != WANT_NONE && !c->quitting) {
+        carry_out_want(c, token.slot, out);
+        return;
+    }
+}

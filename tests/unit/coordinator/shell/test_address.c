@@ -1,0 +1,72 @@
+#include "coordinator/shell/address.h"
+
+#include "tests/unit/coordinator/shell/fixture.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static void test_address__tells_this_machine_from_others(void **state)
+{
+    static const char *const local[] = {
+        "unix:/run/c",      "ipc:///run/w",      "127.0.0.1:7070",
+        "ipv4:127.1.2.3:1", "localhost:7070",    "[::1]:7070",
+        "ipv6:[::1]:7070",  "tcp://127.0.0.1:1", "tcp://localhost:1",
+        "tcp://[::1]:7070",
+    };
+    static const char *const open_to_all[] = {
+        "0.0.0.0:7070", "ipv4:10.0.0.1:1", "tcp://*:7070",
+        "[::]:7070",    "lab1:7070",       "127.0.0.1.example.org:7070",
+        "127.0.0.1",    "tcp://0.0.0.0:1", "",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++) {
+        assert_true(address_is_local(local[i]));
+    }
+    for (size_t i = 0; i < sizeof(open_to_all) / sizeof(open_to_all[0]); i++) {
+        assert_false(address_is_local(open_to_all[i]));
+    }
+}
+
+static void test_address__names_the_file_of_a_socket(void **state)
+{
+    (void)state;
+    assert_string_equal(address_path("unix:/run/c"), "/run/c");
+    assert_string_equal(address_path("ipc:///run/w"), "/run/w");
+    assert_null(address_path("tcp://127.0.0.1:1"));
+}
+
+static void test_address__sees_who_listens(void **state)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    char dir[64];
+    char address[160];
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    (void)state;
+    fixture_make_dir(dir);
+    (void)snprintf(name.sun_path, sizeof(name.sun_path), "%s/s", dir);
+    (void)snprintf(address, sizeof(address), "ipc://%s", name.sun_path);
+    assert_false(address_is_answered(address));
+    assert_int_equal(bind(fd, (const struct sockaddr *)&name, sizeof(name)), 0);
+    assert_false(address_is_answered(address)); /* a file that is left over */
+    assert_int_equal(listen(fd, 4), 0);
+    assert_true(address_is_answered(address));
+    assert_false(address_is_answered("tcp://127.0.0.1:1"));
+    assert_int_equal(close(fd), 0);
+    fixture_remove_dir(dir);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_address__tells_this_machine_from_others),
+        cmocka_unit_test(test_address__names_the_file_of_a_socket),
+        cmocka_unit_test(test_address__sees_who_listens),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

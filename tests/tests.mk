@@ -51,7 +51,7 @@ $(B)/tests/fuzz/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(FUZZ_LIBS)
 	clang -fsanitize=fuzzer,address,undefined -o $@ $^ -pthread $(LDLIBS)
 
 contract: all
-	@tests/integration/contract.sh
+	@CAJAL_BIN=$(abspath $(B))/bin tests/integration/run.sh
 
 # Ratios, not times: see tests/bench/run.sh.
 $(B)/tests/bench/sgemm: $(B)/obj/tests/bench/sgemm.o

@@ -286,7 +286,6 @@ void lose_worker(struct coord *c,
     text_add(&text, c->members.items[worker].hello.name);
     text_add(&text, " ");
     text_add(&text, why);
-    members_leave(&c->members, worker);
     for (uint32_t s = 0; s < JOBS_MAX; s++) {
         struct job *job = &c->jobs[s];
 
@@ -294,6 +293,8 @@ void lose_worker(struct coord *c,
             roll_back(c, s, line, out);
         }
     }
+    /* Only now: if it was but silent, it has been told to drop its sessions. */
+    members_leave(&c->members, worker);
     for (uint32_t p = 0; p < PROBES_MAX; p++) {
         if (c->probes[p].used && c->probes[p].worker == worker) {
             c->probes[p].worker = NO_WORKER; /* another one is asked */

@@ -266,6 +266,14 @@ void invariants_stat(struct world *w, const struct interval_stat *stat)
                    stat->evaluations[e].set * 100 + stat->evaluations[e].task);
         hash = mix_bytes(hash, &stat->evaluations[e].loss_sum, sizeof(double));
     }
+    world_say(
+        w,
+        "interval %llu: step %llu, task %u, %llu correct of %llu, %llu "
+        "dormant of %llu, %u evaluations",
+        (unsigned long long)stat->interval, (unsigned long long)stat->step,
+        stat->task, (unsigned long long)stat->correct,
+        (unsigned long long)stat->examples, (unsigned long long)stat->dormant,
+        (unsigned long long)stat->live, stat->evaluations_count);
     same(w, place(w->watcher->stats, stat->line, stat->interval), hash,
          "the report", stat->line, stat->interval);
     if (stat->interval < INTERVALS_MAX) {

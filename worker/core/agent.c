@@ -198,6 +198,18 @@ static uint32_t find_free(const struct agent *agent)
     return slot;
 }
 
+/* A life of the coordinator that is gone drops nothing any more, and the next
+ * one places all jobs anew: room for those. */
+static void close_of_older_lives(struct agent *agent, struct agent_actions *out)
+{
+    for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
+        if (is_open(&agent->sessions[i]) &&
+            agent->sessions[i].life < agent->life) {
+            close_session(agent, i, out);
+        }
+    }
+}
+
 static void on_assign(struct agent *agent,
                       const struct wire_assign *assign,
                       struct agent_actions *out)
@@ -218,6 +230,7 @@ static void on_assign(struct agent *agent,
         close_session(agent, old, out);
     }
     if (slot == SESSIONS_MAX) {
+        close_of_older_lives(agent, out);
         action = act(out, AGENT_ACT_READY);
         action->job = assign->job;
         action->term = assign->term;
@@ -226,6 +239,7 @@ static void on_assign(struct agent *agent,
     }
     agent->sessions[slot].job = assign->job;
     agent->sessions[slot].term = assign->term;
+    agent->sessions[slot].life = assign->life;
     move_session(&agent->sessions[slot], SESSION_OPENING);
     act_on(agent, slot, AGENT_ACT_OPEN, out);
 }

@@ -51,6 +51,7 @@ struct agent_session {
     enum session_state state;
     uint64_t job;
     uint64_t term;
+    uint64_t life; /* of the coordinator that assigned it */
 };
 
 enum agent_event_type {

@@ -225,6 +225,31 @@ static void test_setbacks__workers_lost_together_are_one_setback(void **state)
     assert_int_equal(assigned, 2);
 }
 
+/* A worker that was only silent would keep an evaluation for ever. */
+static void test_setbacks__a_silent_worker_is_told_to_drop_its_sessions(
+    void **state)
+{
+    struct fakeworld *w = *state;
+    struct job_spec spec = fake_spec();
+    uint32_t dropped = 0;
+
+    fake_launch(w, &spec);
+    run_until(w, PHASE_RUNNING);
+    lose_queue(w);
+    pass_time(w, 5000, 1);
+    fake_run(w, 1);
+
+    for (uint32_t a = 0; a < w->actions->count; a++) {
+        const struct action *action = &w->actions->items[a];
+
+        dropped += action->type == ACTION_SEND &&
+                   action->send.message.kind == WIRE_DROP &&
+                   action->send.peer == 101;
+    }
+    assert_int_equal(dropped, 1);
+    assert_int_equal(members_present(&w->coord->members), 1);
+}
+
 static void test_setbacks__who_asked_to_pause_is_answered_by_a_pause(
     void **state)
 {
@@ -268,6 +293,7 @@ int main(void)
         TEST(test_setbacks__a_peer_out_of_reach_does_not_end_the_job),
         TEST(test_setbacks__a_stall_without_a_gap_is_noticed),
         TEST(test_setbacks__workers_lost_together_are_one_setback),
+        TEST(test_setbacks__a_silent_worker_is_told_to_drop_its_sessions),
         TEST(test_setbacks__who_asked_to_pause_is_answered_by_a_pause),
         TEST(test_setbacks__nothing_is_decided_before_the_first_version),
     };

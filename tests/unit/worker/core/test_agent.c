@@ -302,6 +302,23 @@ static void test_agent__is_busy_when_all_slots_are_taken(void **state)
     expect(f, "[0] ready j99 term 8 slot 0 status 4\n");
 }
 
+/* Nobody else would ever close what an older life has left: tests/sim. */
+static void test_agent__makes_room_for_a_new_life(void **state)
+{
+    struct fixture *f = *state;
+
+    for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
+        run_session(f, 10 + i, i);
+    }
+    welcome(f, 6, 2);
+    text_init(&f->text, f->data, sizeof(f->data));
+    assign(f, 6, 99, 8);
+
+    expect(f, "[0] close j10 term 1 slot 0\n[0] close j11 term 1 slot 1\n"
+              "[0] close j12 term 1 slot 2\n[0] close j13 term 1 slot 3\n"
+              "[0] ready j99 term 8 slot 0 status 4\n");
+}
+
 /* A session goes on while the coordinator is away, and under its next life. */
 static void test_agent__keeps_sessions_over_a_silence(void **state)
 {
@@ -407,6 +424,7 @@ int main(void)
         JOINED(test_agent__replaces_a_session_by_a_newer_term),
         JOINED(test_agent__refuses_an_assignment_of_another_life),
         JOINED(test_agent__is_busy_when_all_slots_are_taken),
+        JOINED(test_agent__makes_room_for_a_new_life),
         JOINED(test_agent__keeps_sessions_over_a_silence),
         JOINED(test_agent__closes_its_sessions_under_another_id),
         JOINED(test_agent__tells_a_fault_once),

@@ -175,27 +175,53 @@ static enum status find_policy_setting(const struct job_spec *spec,
     return STATUS_NOT_FOUND;
 }
 
+/* The first of a setting is its name. */
+static const struct {
+    const char *key;
+    enum setting setting;
+} plain[] = {
+    {"train.lr", SETTING_RATE},
+    {"train.lr.peak", SETTING_RATE},
+    {"train.optimizer.weight_decay", SETTING_WEIGHT_DECAY},
+    {"train.clip", SETTING_CLIP},
+};
+enum { PLAIN_COUNT = sizeof(plain) / sizeof(plain[0]) };
+
 enum status job_find_setting(const struct job_spec *spec,
                              const char *key,
                              uint32_t *out_setting)
 {
-    static const struct {
-        const char *key;
-        enum setting setting;
-    } plain[] = {
-        {"train.lr", SETTING_RATE},
-        {"train.lr.peak", SETTING_RATE},
-        {"train.optimizer.weight_decay", SETTING_WEIGHT_DECAY},
-        {"train.clip", SETTING_CLIP},
-    };
-
-    for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
+    for (size_t i = 0; i < PLAIN_COUNT; i++) {
         if (same(key, plain[i].key)) {
             *out_setting = plain[i].setting;
             return STATUS_OK;
         }
     }
     return find_policy_setting(spec, key, out_setting);
+}
+
+void job_setting_path(const struct job_spec *spec, uint32_t setting, char *out)
+{
+    uint32_t rest = setting - SETTING_POLICY_BASE;
+    uint32_t role = rest / SETTING_ROLE;
+    uint32_t index = rest % SETTING_ROLE / SETTING_POLICY;
+    uint32_t key = rest % SETTING_POLICY;
+    struct text text;
+
+    if (setting >= SETTING_POLICY_BASE && key < keys_count(spec, role, index)) {
+        enum policy_id policy = spec->roles[role].policies[index].policy;
+
+        job_policy_path(spec, (enum role)role, index,
+                        policy_find(policy)->keys[key].name, out);
+        return;
+    }
+    text_init(&text, out, JOB_PATH_BYTES_MAX);
+    for (size_t i = 0; i < PLAIN_COUNT; i++) {
+        if (setting == (uint32_t)plain[i].setting) {
+            text_add(&text, plain[i].key);
+            return;
+        }
+    }
 }
 
 /* Where the setting rests in spec; NULL: there is no such setting. */

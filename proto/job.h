@@ -196,6 +196,8 @@ enum setting {
 enum status job_find_setting(const struct job_spec *spec,
                              const char *key,
                              uint32_t *out_setting) MUST_CHECK;
+/* The key of a setting, as in a job file; out: JOB_PATH_BYTES_MAX. "": none. */
+void job_setting_path(const struct job_spec *spec, uint32_t setting, char *out);
 /* INVALID: value out of range (spec unchanged). */
 enum status job_apply_setting(struct job_spec *spec,
                               uint32_t setting,

@@ -309,9 +309,11 @@ static void check_train(struct job_faults *faults,
     check_optimizer(faults, &train->optimizer);
     if (!(train->rate.peak > 0)) {
         fault_add(faults, "train.lr.peak", "must be above 0", "");
+    } else {
+        /* Far above any sense, so that a person may watch a job overflow. */
+        check_range(faults, "train.lr.peak", train->rate.peak,
+                    (struct bounds){0, 1e6});
     }
-    check_range(faults, "train.lr.peak", train->rate.peak,
-                (struct bounds){-WHOLE_MAX, 1000});
     check_kind(faults, "train.lr.schedule", train->rate.schedule,
                SCHEDULE_COSINE);
     check_range(faults, "train.lr.warmup", (double)train->rate.warmup_steps,

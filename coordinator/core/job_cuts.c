@@ -157,6 +157,9 @@ uint32_t job_cut_ready(const struct job *job)
     if (cut->committing || !cut->next_decided || cut->shards_missing > 0) {
         return CUTS_MAX;
     }
+    if (cut->has_pending && job->gated[cut->pending.interval % GRANTS_MAX]) {
+        return CUTS_MAX; /* its setting may yet be refused */
+    }
     return first;
 }
 

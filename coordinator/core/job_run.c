@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "coordinator/core/action.h"
 #include "coordinator/core/job_cuts.h"
+#include "proto/jobcheck.h"
 
 #include <string.h>
 
@@ -267,6 +268,7 @@ void job_take_stored_grant(struct job *job,
 {
     uint64_t *waiting = job->gate_requests[interval % GRANTS_MAX];
     const struct grant *grant = grant_of(job, interval);
+    char key[JOB_PATH_BYTES_MAX];
 
     if (grant->interval != interval || !job->gated[interval % GRANTS_MAX]) {
         return; /* the job has been rolled back meanwhile */
@@ -285,6 +287,11 @@ void job_take_stored_grant(struct job *job,
         action_reply(out, waiting[i], STATUS_OK, job->record.job, line);
         waiting[i] = 0;
         struct text event = action_event(out, slot, "set", 0);
+        job_setting_path(&job->record.spec, grant->settings[i].setting, key);
+        text_add(&event, key);
+        text_add(&event, "=");
+        text_real(&event, grant->settings[i].value, 6);
+        text_add(&event, " ");
         text_add(&event, line);
     }
 }

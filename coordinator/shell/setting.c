@@ -138,9 +138,13 @@ enum status setting_parse(const struct job_spec *spec,
         !codec_printable((const unsigned char *)key, size) ||
         job_find_setting(spec, key, &setting.setting) != STATUS_OK) {
         (void)snprintf(why, ERROR_BYTES_MAX,
-                       "this key cannot be set while a job runs. Try train.lr, "
-                       "or a key of one of the job's policies, like "
-                       "plasticity.renew.rate");
+                       "%s cannot be set while a job runs. Try train.lr, or a "
+                       "key of one of the job's policies, like "
+                       "plasticity.renew.rate",
+                       size < KEY_BYTES_MAX &&
+                               codec_printable((const unsigned char *)key, size)
+                           ? key
+                           : "this key");
         return STATUS_NOT_FOUND;
     }
     kind = kind_of(spec, setting.setting);

@@ -21,7 +21,8 @@ import tempfile
 import time
 import traceback
 
-BIN = os.path.realpath(os.environ.get("CAJAL_BIN", "build/bin"))
+BIN = os.path.realpath(os.environ.get("CAJAL_BIN") or os.path.join(
+    os.path.dirname(__file__), "../../build/bin"))
 CAJAL = os.path.join(BIN, "cajal")
 PROTOSET = os.path.join(os.path.dirname(BIN), "cajal.protoset")
 WHOLE_DATA = os.environ.get("CAJAL_TEST_DATA",

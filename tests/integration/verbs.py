@@ -51,11 +51,11 @@ def _():
     client, _ = begun(store, job("long", **LONG))
     event = await_event(client, lambda e: e.kind == "set",
                         lambda: store.tool("set", "train.lr=0.003"))
-    assert "0.003" in event.text, event
+    assert "train.lr=0.003" in event.text, event
     for bad, word in (("train.lr=fast", "lr"), ("train.batch=8", "batch"),
                       ("train.lrr=1", "lrr"), ("train.lr=-1", "lr")):
-        answer = store.tool("set", bad, code=2)
-        assert word in answer.err, answer
+        answer = store.tool("set", bad, code=None)
+        assert answer.code in (2, 3) and word in answer.err, answer
     version = await_event(
         client, lambda e: e.kind == "version" and e.step > event.step + 100,
         lambda: None)
@@ -109,7 +109,7 @@ def _():
     file = job("disaster", **{**LONG, "tasks": 2})
     calm = Store("calm")
     calm.run(file, "-w", 1)
-    store.up(1)
+    store.up(2)
     client, _ = begun(store, file)
     await_event(client, lambda e: e.state == "paused",
                 lambda: store.tool("set", "train.lr=1e6"))
@@ -191,6 +191,16 @@ def _():
     assert len({"\n".join(one.lines) for one in many}) == 1
 
 
+def bare(text):
+    return [line.split("#")[0].rstrip() for line in text.splitlines()]
+
+
+def bare(text):
+    """A job file without its comments."""
+    return [line.partition("#")[0].rstrip() for line in text.splitlines()
+            if not line.startswith("#")]
+
+
 @T.test("validate prints every key that the job would use, and opens the data")
 def _():
     file = job("valid", plastic=False)
@@ -198,9 +208,10 @@ def _():
     for words in ("batch: 16", "peak: 0.125", "momentum: 0", "shards: 4",
                   "order: shuffle"):
         assert words in offline.out, offline
-    # What is printed is a job file itself, of the same job.
+    # What is printed is a job file itself, of the same job; its comments say
+    # where a value is from.
     again = write("again.yaml", offline.out)
-    assert tool("validate", again, "--offline").out == offline.out
+    assert bare(tool("validate", again, "--offline").out) == bare(offline.out)
     online = tool("validate", file, "--store", ROOT + "/valid")
     assert "8000" in online.out + online.err, online
     assert not os.path.exists(ROOT + "/valid/data.mdb") or \

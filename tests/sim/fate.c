@@ -52,7 +52,9 @@ static void on_hang(struct world *w, struct event *event)
         world_say(w, "%s%u hangs until %llu", process == 0 ? "c" : "w",
                   process == 0 ? 0 : process - 1,
                   (unsigned long long)(until / 1000));
-        w->processes[process].hangs_until_us = until;
+        if (w->processes[process].hangs_until_us < until) {
+            w->processes[process].hangs_until_us = until;
+        }
     }
     next(w, on_hang, w->scenario->troubles.hang_ms);
 }

@@ -183,11 +183,15 @@ static void test_job__sets_what_a_running_job_may_change(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+        char path[JOB_PATH_BYTES_MAX];
         uint32_t setting = 0;
 
         assert_int_equal(job_find_setting(&spec, settings[i].key, &setting),
                          STATUS_OK);
         assert_int_equal(setting, settings[i].setting);
+        job_setting_path(&spec, setting, path);
+        assert_string_equal(path, setting == SETTING_RATE ? "train.lr"
+                                                          : settings[i].key);
         assert_int_equal(job_apply_setting(&spec, setting, settings[i].value),
                          STATUS_OK);
     }

@@ -477,6 +477,15 @@ void run_on(struct coord *c, uint32_t slot, struct actions *out)
     if (job->sent > sent) {
         job->moved_ms = c->now_ms;
     }
+    if (job->overflowed) {
+        if (job_cuts_empty(job)) {
+            char why[ERROR_BYTES_MAX];
+
+            memcpy(why, job->record.reason, sizeof(why));
+            pause_job(c, slot, why, 0, out);
+        }
+        return;
+    }
     if (!job_is_done(job)) {
         return;
     }

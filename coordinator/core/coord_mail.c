@@ -2,6 +2,7 @@
 #include "coordinator/core/coord_parts.h"
 
 #include "base/check.h"
+#include "coordinator/core/job_cuts.h"
 
 #include <string.h>
 
@@ -213,8 +214,9 @@ static void on_report(struct coord *c,
         struct text text = action_event(out, slot, "fault", job->record.head);
 
         text_add(&text, why);
-        pause_job(c, slot, why, 0, out);
-        return;
+        set_reason(job, why);
+        job->overflowed = true;
+        job_cuts_drop_after(job, report->interval);
     }
     if (whole) {
         run_on(c, slot, out);

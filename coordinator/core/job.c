@@ -151,6 +151,7 @@ void job_reset_run(struct job *job)
         memset(job->gate_requests[g], 0, sizeof(job->gate_requests[g]));
     }
     job->closing_decided = false;
+    job->overflowed = false;
     job->mark_ms = 0;
     job->next_version = job->record.last_version + 1;
 }

@@ -116,6 +116,8 @@ struct job {
     uint64_t sent;     /* below this one: sent */
     uint64_t reported; /* below this one: all reports in */
     bool closing_decided;
+    bool overflowed; /* a number was not finite: nothing more is run, and the
+                        job pauses when the good cuts under way are kept */
     struct grant grants[GRANTS_MAX]; /* by interval % GRANTS_MAX */
     bool gated[GRANTS_MAX];          /* waits until its record is stored */
     struct collected collected[GRANTS_MAX];

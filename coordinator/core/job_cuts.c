@@ -114,6 +114,18 @@ bool job_cut_room(const struct job *job)
     return false;
 }
 
+void job_cuts_drop_after(struct job *job, uint64_t interval)
+{
+    for (uint32_t c = 0; c < CUTS_MAX; c++) {
+        struct cut *cut = &job->cuts[c];
+
+        /* One that lacks its next decision will not get it any more. */
+        if (cut->interval > interval || !cut->next_decided) {
+            cut->used = false;
+        }
+    }
+}
+
 bool job_cuts_empty(const struct job *job)
 {
     for (uint32_t c = 0; c < CUTS_MAX; c++) {

@@ -25,6 +25,9 @@ uint32_t job_cut_ready(const struct job *job);
 /* The cut that is being committed as `version`, or CUTS_MAX. */
 uint32_t job_cut_committing(const struct job *job, uint64_t version);
 
+/* An interval's numbers overflowed: cuts behind it are not wanted. */
+void job_cuts_drop_after(struct job *job, uint64_t interval);
+
 bool job_cuts_empty(const struct job *job);
 
 #endif /* COORDINATOR_CORE_JOB_CUTS_H */

@@ -23,7 +23,8 @@ static struct report *report_of(struct job *job,
 
 bool job_can_decide(const struct job *job)
 {
-    if (job->phase != PHASE_RUNNING || job->closing_decided) {
+    if (job->phase != PHASE_RUNNING || job->closing_decided ||
+        job->overflowed) {
         return false;
     }
     /* Nothing is decided before there is a version: a replay from nothing has
@@ -214,7 +215,7 @@ static void send_grants(struct job *job,
                         const struct members *members,
                         struct actions *out)
 {
-    while (job->sent < job->decided) {
+    while (job->sent < job->decided && !job->overflowed) {
         struct grant *grant = grant_of(job, job->sent);
 
         if (job->gated[job->sent % GRANTS_MAX]) {

@@ -190,6 +190,28 @@ static void test_coord__pauses_and_resumes_to_the_same_end(void **state)
     fake_close(&quiet);
 }
 
+static void test_coord__a_resume_takes_the_workers_that_are_idle(void **state)
+{
+    struct fakeworld *w = *state;
+    struct job_spec spec = fake_spec();
+    const struct job_record *record = &w->coord->jobs[0].record;
+
+    fake_launch(w, &spec);
+    fake_run(w, 80);
+    assert_int_equal(record->shares_count, 2);
+    fake_request(w, (struct request){.id = 2, .kind = REQUEST_PAUSE, .job = 1});
+    fake_run(w, 1000000);
+    fake_lose(w, 1);
+    fake_run(w, 1000000);
+    fake_request(w,
+                 (struct request){.id = 3, .kind = REQUEST_RESUME, .job = 1});
+    fake_run(w, 1000000);
+
+    assert_true(said(w, "state finished"));
+    assert_int_equal(record->workers_wanted, 1);
+    assert_int_equal(record->shares_count, 1);
+}
+
 static void test_coord__restores_a_finished_job_and_undoes_it(void **state)
 {
     struct fakeworld *w = *state;
@@ -547,6 +569,7 @@ int main(void)
         TEST(test_coord__grows_renews_and_prunes),
         TEST(test_coord__heals_a_lesion_that_hurts),
         TEST(test_coord__pauses_and_resumes_to_the_same_end),
+        TEST(test_coord__a_resume_takes_the_workers_that_are_idle),
         TEST(test_coord__restores_a_finished_job_and_undoes_it),
         TEST(test_coord__a_restored_version_has_the_same_future),
         TEST(test_coord__restores_a_running_job_and_goes_on),

@@ -38,8 +38,8 @@ static void test_sim__keeps_its_promises_over_many_seeds(void **state)
 /* README.md says what each of them found. */
 static void test_sim__keeps_its_promises_in_seeds_that_failed_once(void **state)
 {
-    static const uint64_t kept[] = {260,  333,  369,  467,  616,  1363,
-                                    1704, 3348, 4186, 4275, 4414, 5246};
+    static const uint64_t kept[] = {4,   6,   38,   73,   121,  262,   378,
+                                    657, 818, 1223, 1386, 5748, 18384, 303588};
 
     (void)state;
     for (size_t k = 0; k < sizeof(kept) / sizeof(kept[0]); k++) {

@@ -1,6 +1,6 @@
 /* intake.h - may a frame from another worker be taken now?
  *
- * Taken if and only if it bears this session's term, comes from the owner of
+ * Taken if and only if it bears the term of its session, comes from the owner of
  * the shard it names, is the next of that worker's frames, and is for the
  * present or the next pass of every local shard that it is for. Pure. */
 #ifndef WORKER_CORE_INTAKE_H

@@ -1,7 +1,7 @@
 /* intake.h - may a frame from another worker be taken now?
  *
- * Taken if and only if it bears the term of its session, comes from the owner of
- * the shard it names, is the next of that worker's frames, and is for the
+ * Taken if and only if it bears the term of its session, comes from the owner
+ * of the shard it names, is the next of that worker's frames, and is for the
  * present or the next pass of every local shard that it is for. Pure. */
 #ifndef WORKER_CORE_INTAKE_H
 #define WORKER_CORE_INTAKE_H

@@ -9,7 +9,7 @@ build="gcc libc6-dev make pkg-config protobuf-c-compiler libprotobuf-c-dev
 libgrpc-dev libzmq3-dev liblmdb-dev libopenblas-dev libsodium-dev libyaml-dev
 zlib1g-dev libcjson-dev dataset-fashion-mnist"
 tests="libcmocka-dev clang libclang-rt-14-dev clang-format-14 python3
-python3-grpcio python3-protobuf binutils iproute2 procps bash"
+python3-grpcio python3-protobuf binutils iproute2 nftables procps bash"
 
 packages=$build
 if [ "${1-}" = --tests ]; then

@@ -49,6 +49,12 @@ size_t batch_count(const struct batch *batch)
     return batch->count;
 }
 
+const struct operation *batch_operation(const struct batch *batch, size_t i)
+{
+    CHECK(i < batch->count);
+    return &batch->operations[i];
+}
+
 static enum status make_room(struct batch *batch)
 {
     size_t room = batch->room > 0 ? 2 * batch->room : OPERATIONS_START;
@@ -83,7 +89,7 @@ static void *lay(unsigned char **at, const void *from, size_t size)
 
 /* Takes draft with all it borrows copied into one block, hashes first so that
  * nothing stands between it and its alignment. Each text gets a NUL. */
-static enum status add(struct batch *batch, const struct operation *draft)
+enum status batch_add(struct batch *batch, const struct operation *draft)
 {
     struct operation operation = *draft;
     size_t hashes_size = draft->chunks_count * sizeof(*draft->chunks);
@@ -112,7 +118,7 @@ static enum status add(struct batch *batch, const struct operation *draft)
     return STATUS_OK;
 }
 
-/* A draft points to the caller's bytes for the length of one call of add. */
+/* A draft points to the caller's bytes for the length of one call. */
 static unsigned char *borrow(const void *bytes)
 {
     return (unsigned char *)(uintptr_t)bytes;
@@ -125,11 +131,11 @@ enum status batch_append(struct batch *batch,
                          size_t size)
 {
     CHECK(log == LOG_JOURNAL || log == LOG_EVENTS);
-    return add(batch, &(struct operation){.kind = OPERATION_APPEND,
-                                          .log = log,
-                                          .job = job,
-                                          .bytes = borrow(bytes),
-                                          .size = size});
+    return batch_add(batch, &(struct operation){.kind = OPERATION_APPEND,
+                                                .log = log,
+                                                .job = job,
+                                                .bytes = borrow(bytes),
+                                                .size = size});
 }
 
 enum status batch_put_job(struct batch *batch,
@@ -137,10 +143,10 @@ enum status batch_put_job(struct batch *batch,
                           const void *bytes,
                           size_t size)
 {
-    return add(batch, &(struct operation){.kind = OPERATION_PUT_JOB,
-                                          .job = job,
-                                          .bytes = borrow(bytes),
-                                          .size = size});
+    return batch_add(batch, &(struct operation){.kind = OPERATION_PUT_JOB,
+                                                .job = job,
+                                                .bytes = borrow(bytes),
+                                                .size = size});
 }
 
 enum status batch_put_version(struct batch *batch,
@@ -154,15 +160,16 @@ enum status batch_put_version(struct batch *batch,
                               size_t chunks_count)
 {
     CHECK(number > 0); /* 0 is how a ref says "none" */
-    return add(batch, &(struct operation){.kind = OPERATION_PUT_VERSION,
-                                          .job = job,
-                                          .number = number,
-                                          .bytes = borrow(manifest),
-                                          .size = manifest_size,
-                                          .more = borrow(summary),
-                                          .more_size = summary_size,
-                                          .chunks = (void *)borrow(chunks),
-                                          .chunks_count = chunks_count});
+    return batch_add(batch,
+                     &(struct operation){.kind = OPERATION_PUT_VERSION,
+                                         .job = job,
+                                         .number = number,
+                                         .bytes = borrow(manifest),
+                                         .size = manifest_size,
+                                         .more = borrow(summary),
+                                         .more_size = summary_size,
+                                         .chunks = (void *)borrow(chunks),
+                                         .chunks_count = chunks_count});
 }
 
 enum status batch_set_ref(struct batch *batch,
@@ -181,14 +188,14 @@ enum status batch_set_ref(struct batch *batch,
     if (actor_size >= REASON_BYTES_MAX) {
         return STATUS_INVALID;
     }
-    return add(batch, &(struct operation){.kind = OPERATION_SET_REF,
-                                          .job = job,
-                                          .number = number,
-                                          .wall_ms = wall_ms,
-                                          .bytes = borrow(name),
-                                          .size = name_size,
-                                          .more = borrow(actor),
-                                          .more_size = actor_size});
+    return batch_add(batch, &(struct operation){.kind = OPERATION_SET_REF,
+                                                .job = job,
+                                                .number = number,
+                                                .wall_ms = wall_ms,
+                                                .bytes = borrow(name),
+                                                .size = name_size,
+                                                .more = borrow(actor),
+                                                .more_size = actor_size});
 }
 
 enum status batch_put_stat(struct batch *batch,
@@ -197,11 +204,11 @@ enum status batch_put_stat(struct batch *batch,
                            const void *bytes,
                            size_t size)
 {
-    return add(batch, &(struct operation){.kind = OPERATION_PUT_STAT,
-                                          .job = job,
-                                          .number = key,
-                                          .bytes = borrow(bytes),
-                                          .size = size});
+    return batch_add(batch, &(struct operation){.kind = OPERATION_PUT_STAT,
+                                                .job = job,
+                                                .number = key,
+                                                .bytes = borrow(bytes),
+                                                .size = size});
 }
 
 /* --- Applying --- */
@@ -225,11 +232,17 @@ static enum status apply_one(struct kv_txn *txn,
     return STATUS_INVALID;
 }
 
+struct application {
+    struct store *store;
+    const struct batch *batch;
+};
+
 /* Refs are checked after all else, so that a batch may name its version and
  * point to it in any order. */
 static enum status apply(struct kv_txn *txn, void *owner)
 {
-    const struct batch *batch = owner;
+    const struct application *application = owner;
+    const struct batch *batch = application->batch;
     enum status status = STATUS_OK;
 
     for (size_t i = 0; i < batch->count && status == STATUS_OK; i++) {
@@ -240,12 +253,21 @@ static enum status apply(struct kv_txn *txn, void *owner)
             status = refs_check(txn, &batch->operations[i]);
         }
     }
-    return status;
+    return status == STATUS_OK ? mirrors_put_positions(txn, application->store)
+                               : status;
 }
 
 enum status store_apply(struct store *store, const struct batch *batch)
 {
-    struct batch view = *batch; /* apply reads it only */
+    struct application application = {.store = store, .batch = batch};
+    enum status status = mirrors_write(store, batch);
 
-    return kv_update(store->kv, apply, &view);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = kv_update(store->kv, apply, &application);
+    if (status != STATUS_OK) {
+        mirrors_take_back(store);
+    }
+    return status;
 }

@@ -10,9 +10,21 @@
 #include "storage/kv.h"
 #include "storage/store.h"
 
+/* A job and its mirror; of mirrors.c. */
+struct mirror;
+struct mirrored {
+    struct mirror *mirror; /* NULL: a free place */
+    uint64_t job;
+    uint64_t before; /* its position before the batch being applied */
+    bool touched;    /* by that batch */
+};
+enum { MIRRORS_MAX = JOBS_MAX };
+
 struct store {
     struct kv *kv;
     int lock; /* of place.h; -1: none */
+    uint64_t life;
+    struct mirrored mirrors[MIRRORS_MAX];
 };
 
 /* store_open with what a test wants otherwise. */
@@ -73,6 +85,20 @@ struct operation {
     unsigned char *more;  /* the summary, or the actor */
     size_t more_size;
 };
+
+/* What batchcode.c reads and fills. draft: job, kind and what goes with it;
+ * copied. As the batch_ functions of store.h. */
+const struct operation *batch_operation(const struct batch *batch, size_t i);
+enum status batch_add(struct batch *batch,
+                      const struct operation *draft) MUST_CHECK;
+
+/* Before the transaction of a batch, in it, and where it has failed. */
+enum status mirrors_write(struct store *store,
+                          const struct batch *batch) MUST_CHECK;
+enum status mirrors_put_positions(struct kv_txn *txn,
+                                  struct store *store) MUST_CHECK;
+void mirrors_take_back(struct store *store);
+void mirrors_close(struct store *store);
 
 enum status logs_append(struct kv_txn *txn,
                         const struct operation *operation) MUST_CHECK;

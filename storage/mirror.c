@@ -85,22 +85,19 @@ static enum status set_grow(struct chunk_set *set)
     return STATUS_OK;
 }
 
-static enum status set_add(struct chunk_set *set, const struct hash *hash)
+/* Room for one more. */
+static enum status set_reserve(struct chunk_set *set)
 {
-    size_t at;
+    return 2 * (set->count + 1) > set->room ? set_grow(set) : STATUS_OK;
+}
 
-    if (2 * (set->count + 1) > set->room) {
-        enum status status = set_grow(set);
+static void set_add(struct chunk_set *set, const struct hash *hash)
+{
+    size_t at = place_of(set, hash);
 
-        if (status != STATUS_OK) {
-            return status;
-        }
-    }
-    at = place_of(set, hash);
     set->count += set->taken[at] ? 0 : 1;
     set->places[at] = *hash;
     set->taken[at] = true;
-    return STATUS_OK;
 }
 
 bool mirror_has_chunk(const struct mirror *mirror, const struct hash *hash)
@@ -224,8 +221,8 @@ enum status mirror_put(struct mirror *mirror,
     if (size > MIRROR_PAYLOAD_BYTES_MAX) {
         return STATUS_INVALID;
     }
-    if (status == STATUS_OK && kind == MIRROR_CHUNK) {
-        status = set_add(&mirror->chunks, hash);
+    if (status == STATUS_OK) {
+        status = set_reserve(&mirror->chunks);
     }
     if (status != STATUS_OK) {
         return status;
@@ -239,6 +236,9 @@ enum status mirror_put(struct mirror *mirror,
     if (status != STATUS_OK) {
         (void)cut_off(mirror);
         return status;
+    }
+    if (kind == MIRROR_CHUNK) {
+        set_add(&mirror->chunks, hash);
     }
     mirror->position += HEADER_BYTES + size;
     return STATUS_OK;
@@ -309,8 +309,9 @@ static enum status read_chunks(struct mirror *mirror)
         if (!next_header(&walk, &header)) {
             return STATUS_CORRUPT;
         }
-        if (header.kind == MIRROR_CHUNK) {
-            status = set_add(&mirror->chunks, &header.hash);
+        status = set_reserve(&mirror->chunks);
+        if (status == STATUS_OK && header.kind == MIRROR_CHUNK) {
+            set_add(&mirror->chunks, &header.hash);
         }
         walk.at += HEADER_BYTES + header.size;
     }

@@ -86,6 +86,7 @@ void store_close(struct store *store)
     if (store == NULL) {
         return;
     }
+    mirrors_close(store);
     kv_close(store->kv);
     /* Last, so that the next owner finds all files closed. */
     place_release(store->lock);
@@ -120,6 +121,7 @@ enum status store_next_life(struct store *store, uint64_t *out)
     enum status status = kv_update(store->kv, next_life, &life);
 
     if (status == STATUS_OK) {
+        store->life = life;
         *out = life;
     }
     return status;

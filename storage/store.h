@@ -95,6 +95,35 @@ enum status batch_put_stat(struct batch *batch,
 enum status store_apply(struct store *store,
                         const struct batch *batch) MUST_CHECK;
 
+/* From the next store_apply on, what it does to job is also written to a file
+ * at path, with the chunks that its versions name, and is there before it
+ * returns (see mirror.h); a mirror that cannot be written fails the batch. The
+ * path of a job is for the caller to choose, once and for all. CONFLICT: the
+ * file holds another mirror. CORRUPT: it has been touched. BUSY: JOBS_MAX jobs
+ * have one. IO, FULL, INVALID, NO_MEMORY. why gets one sentence. On the
+ * writer's thread. */
+enum status store_mirror(struct store *store,
+                         uint64_t job,
+                         const char *path,
+                         char *why,
+                         size_t why_size) MUST_CHECK;
+void store_unmirror(struct store *store, uint64_t job); /* or none */
+
+/* Applies a mirror to a store that was just made. Its tail may be torn: what
+ * is behind the last whole transaction is lost, and told. NOT_FOUND: no such
+ * file. CORRUPT: not a mirror. Else as store_apply. */
+struct store_rebuilt {
+    uint64_t job;
+    uint64_t life; /* the highest that was */
+    uint64_t batches;
+    uint64_t chunks;
+    uint64_t bytes;
+    uint64_t lost; /* bytes at the end that could not be used */
+};
+enum status store_rebuild(struct store *store,
+                          const char *path,
+                          struct store_rebuilt *out) MUST_CHECK;
+
 /* Writes chunks ahead, in one transaction. CORRUPT: bytes are not what hash
  * says. INVALID: more than CHUNK_BYTES_MAX. A chunk that is there already is
  * compared and not written; one that has rotted there is replaced. */

@@ -1,0 +1,311 @@
+/* mirrors.c - the mirrors of a store's jobs, and stores made from mirrors.
+ *
+ * Order: chunks and operations go into the file and are synced, then the
+ * store's transaction is applied, which also moves the mirror's position. One
+ * that fails is cut off again. So what was acknowledged is in both, and after
+ * a crash between the two the store's position says what of the file counts. */
+#include "storage/internal.h"
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "storage/batchcode.h"
+#include "storage/mirror.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* --- Positions --- */
+
+static struct key key_of_position(uint64_t job)
+{
+    char name[NAME_BYTES_MAX];
+
+    (void)snprintf(name, sizeof(name), "mirror-%" PRIu64, job);
+    return key_of_name(name);
+}
+
+static enum status get_position(struct store *store,
+                                uint64_t job,
+                                uint64_t *out)
+{
+    const struct key key = key_of_position(job);
+    unsigned char *bytes = NULL;
+    size_t size = 0;
+    struct reader reader;
+    enum status status = store_copy(store, KV_COUNTERS, &key, &bytes, &size);
+
+    if (status == STATUS_NOT_FOUND) {
+        *out = 0;
+        return STATUS_OK;
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    reader_init(&reader, bytes, size);
+    *out = read_u64(&reader);
+    mem_free(bytes);
+    return reader.failed ? STATUS_CORRUPT : STATUS_OK;
+}
+
+enum status mirrors_put_positions(struct kv_txn *txn, struct store *store)
+{
+    enum status status = STATUS_OK;
+
+    for (uint32_t i = 0; i < MIRRORS_MAX && status == STATUS_OK; i++) {
+        const struct mirrored *m = &store->mirrors[i];
+        unsigned char bytes[sizeof(uint64_t)];
+        const struct key key = key_of_position(m->job);
+        struct writer writer;
+
+        if (m->mirror == NULL || !m->touched) {
+            continue;
+        }
+        writer_init(&writer, bytes, sizeof(bytes));
+        write_u64(&writer, mirror_position(m->mirror));
+        status = kv_put(txn, KV_COUNTERS, &key, bytes, sizeof(bytes));
+    }
+    return status;
+}
+
+/* --- Writing --- */
+
+static enum status put_chunks(struct store *store,
+                              const struct mirrored *m,
+                              const struct operation *operation)
+{
+    unsigned char *bytes = mem_new(CHUNK_BYTES_MAX);
+    enum status status = bytes != NULL ? STATUS_OK : STATUS_NO_MEMORY;
+
+    for (size_t i = 0; i < operation->chunks_count && status == STATUS_OK;
+         i++) {
+        const struct hash *hash = &operation->chunks[i];
+        size_t size = 0;
+
+        if (mirror_has_chunk(m->mirror, hash)) {
+            continue;
+        }
+        status = store_get_chunk(store, hash, bytes, &size);
+        if (status == STATUS_OK) {
+            status = mirror_put(m->mirror, MIRROR_CHUNK, hash, bytes, size);
+        }
+    }
+    mem_free(bytes);
+    return status;
+}
+
+static enum status put_batch(struct store *store,
+                             const struct mirrored *m,
+                             const struct batch *batch)
+{
+    const struct batchcode_origin origin = {.life = store->life, .job = m->job};
+    unsigned char *bytes = NULL;
+    size_t size = 0;
+    struct hash hash;
+    enum status status = batchcode_encode(batch, &origin, &bytes, &size);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    hash_bytes(bytes, size, &hash);
+    status = mirror_put(m->mirror, MIRROR_BATCH, &hash, bytes, size);
+    mem_free(bytes);
+    return status == STATUS_OK ? mirror_sync(m->mirror) : status;
+}
+
+static enum status write_one(struct store *store,
+                             struct mirrored *m,
+                             const struct batch *batch)
+{
+    enum status status = STATUS_OK;
+
+    m->before = mirror_position(m->mirror);
+    m->touched = false;
+    for (size_t i = 0; i < batch_count(batch) && status == STATUS_OK; i++) {
+        const struct operation *operation = batch_operation(batch, i);
+
+        if (operation->job != m->job) {
+            continue;
+        }
+        m->touched = true;
+        if (operation->kind == OPERATION_PUT_VERSION) {
+            status = put_chunks(store, m, operation);
+        }
+    }
+    if (status == STATUS_OK && m->touched) {
+        status = put_batch(store, m, batch);
+    }
+    return status;
+}
+
+enum status mirrors_write(struct store *store, const struct batch *batch)
+{
+    enum status status = STATUS_OK;
+
+    for (uint32_t i = 0; i < MIRRORS_MAX && status == STATUS_OK; i++) {
+        if (store->mirrors[i].mirror != NULL) {
+            status = write_one(store, &store->mirrors[i], batch);
+        }
+    }
+    if (status != STATUS_OK) {
+        mirrors_take_back(store);
+    }
+    return status;
+}
+
+void mirrors_take_back(struct store *store)
+{
+    for (uint32_t i = 0; i < MIRRORS_MAX; i++) {
+        struct mirrored *m = &store->mirrors[i];
+
+        if (m->mirror != NULL && m->touched &&
+            mirror_position(m->mirror) > m->before) {
+            mirror_take_back(m->mirror, m->before);
+        }
+        m->touched = false;
+    }
+}
+
+/* --- Opening and closing --- */
+
+static struct mirrored *find_place(struct store *store, uint64_t job)
+{
+    struct mirrored *free_place = NULL;
+
+    for (uint32_t i = 0; i < MIRRORS_MAX; i++) {
+        struct mirrored *m = &store->mirrors[i];
+
+        if (m->mirror != NULL && m->job == job) {
+            return m;
+        }
+        if (m->mirror == NULL && free_place == NULL) {
+            free_place = m;
+        }
+    }
+    return free_place;
+}
+
+enum status store_mirror(struct store *store,
+                         uint64_t job,
+                         const char *path,
+                         char *why,
+                         size_t why_size)
+{
+    struct mirrored *m = find_place(store, job);
+    struct mirror_options options = {
+        .path = path, .why = why, .why_size = why_size};
+    enum status status = STATUS_BUSY;
+
+    CHECK(why_size > 0);
+    why[0] = '\0';
+    if (m == NULL) {
+        (void)snprintf(why, why_size, "%d jobs are mirrored already",
+                       (int)MIRRORS_MAX);
+        return status;
+    }
+    if (m->mirror != NULL) {
+        return STATUS_OK;
+    }
+    status = get_position(store, job, &options.position);
+    if (status == STATUS_OK) {
+        status = mirror_open(&options, &m->mirror);
+    }
+    if (status != STATUS_OK) {
+        log_line(LOG_ERROR, "storage", "mirror_refused",
+                 "job=j%" PRIu64 " why=\"%s\"", job, why);
+        return status;
+    }
+    m->job = job;
+    m->touched = false;
+    return STATUS_OK;
+}
+
+void store_unmirror(struct store *store, uint64_t job)
+{
+    struct mirrored *m = find_place(store, job);
+
+    if (m != NULL && m->mirror != NULL) {
+        mirror_close(m->mirror);
+        m->mirror = NULL;
+    }
+}
+
+void mirrors_close(struct store *store)
+{
+    for (uint32_t i = 0; i < MIRRORS_MAX; i++) {
+        mirror_close(store->mirrors[i].mirror);
+        store->mirrors[i].mirror = NULL;
+    }
+}
+
+/* --- Rebuilding --- */
+
+struct rebuild {
+    struct store *store;
+    struct store_rebuilt *out;
+};
+
+static enum status raise_life(struct kv_txn *txn, void *owner)
+{
+    const struct key key = key_of_name("life");
+    unsigned char bytes[sizeof(uint64_t)];
+    struct writer writer;
+
+    writer_init(&writer, bytes, sizeof(bytes));
+    write_u64(&writer, *(const uint64_t *)owner);
+    return kv_put(txn, KV_COUNTERS, &key, bytes, sizeof(bytes));
+}
+
+static enum status apply_batch(struct rebuild *rebuild,
+                               const void *bytes,
+                               size_t size)
+{
+    struct store_rebuilt *out = rebuild->out;
+    struct batchcode_origin origin = {.life = 0};
+    struct batch *batch = NULL;
+    enum status status = batch_open(&batch);
+
+    if (status == STATUS_OK) {
+        status = batchcode_decode(bytes, size, batch, &origin);
+    }
+    if (status == STATUS_OK) {
+        status = store_apply(rebuild->store, batch);
+    }
+    if (status == STATUS_OK && origin.life > out->life) {
+        status = kv_update(rebuild->store->kv, raise_life, &origin.life);
+        out->life = origin.life;
+    }
+    batch_close(batch);
+    out->job = origin.job;
+    out->batches++;
+    return status;
+}
+
+static enum status apply_entry(void *owner,
+                               enum mirror_kind kind,
+                               const struct hash *hash,
+                               const unsigned char *payload,
+                               size_t size)
+{
+    struct rebuild *rebuild = owner;
+
+    if (kind == MIRROR_BATCH) {
+        return apply_batch(rebuild, payload, size);
+    }
+    rebuild->out->chunks++;
+    return store_put_chunks(
+        rebuild->store,
+        &(struct chunk){.hash = *hash, .bytes = payload, .size = size}, 1);
+}
+
+enum status store_rebuild(struct store *store,
+                          const char *path,
+                          struct store_rebuilt *out)
+{
+    struct rebuild rebuild = {.store = store, .out = out};
+
+    *out = (struct store_rebuilt){.job = 0};
+    return mirror_scan(path, apply_entry, &rebuild, &out->bytes, &out->lost);
+}

@@ -33,6 +33,11 @@ bool hash_equal(const struct hash *a, const struct hash *b)
     return memcmp(a->b, b->b, HASH_BYTES) == 0;
 }
 
+bool hash_equal_secret(const struct hash *a, const struct hash *b)
+{
+    return sodium_memcmp(a->b, b->b, HASH_BYTES) == 0;
+}
+
 void hash_hex(const struct hash *hash, size_t bytes, char *out)
 {
     static const char digits[] = "0123456789abcdef";

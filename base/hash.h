@@ -12,6 +12,8 @@ struct hash {
 
 void hash_bytes(const void *bytes, size_t count, struct hash *out);
 bool hash_equal(const struct hash *a, const struct hash *b);
+/* The same in constant time, for hashes of secrets. */
+bool hash_equal_secret(const struct hash *a, const struct hash *b);
 /* Lower-case hexadecimal of the first `bytes` bytes; out holds 2*bytes+1. */
 void hash_hex(const struct hash *hash, size_t bytes, char *out);
 

@@ -22,8 +22,8 @@ CFLAGS_ALL = -std=c11 -ffp-contract=off $(OPT) $(SANFLAGS) -pthread \
     -D_POSIX_C_SOURCE=200809L -DCAJAL_VERSION='"$(VERSION)"' -MMD -MP \
     -I. -isystem $(B)/gen $(CFLAGS)
 LDFLAGS_ALL = $(SANFLAGS) -pthread -Wl,--as-needed $(LDFLAGS)
-LDLIBS := -lzmq -lsodium -lprotobuf-c -llmdb -lopenblas -lyaml -lz \
-    -lgrpc -lgpr -lcjson -lm
+LDLIBS := -lzmq -lsodium -lprotobuf-c -llmdb -lzstd -lopenblas -lyaml -lz \
+    -lgrpc -lgpr -lcjson -lcrypto -lm
 
 # The folders, each with the folders that it may be linked with: the include
 # table of tests/tidy, seen by the linker.
@@ -83,9 +83,12 @@ $(B)/obj/%.o: %.c | $(GENH)
 
 define folder_rules
 $(call archive,$(1)): $(patsubst %.c,$(B)/obj/%.o,$(call sources,$(1))) \
-    $(if $(filter proto,$(1)),$(GEN:.c=.o))
-	@mkdir -p $$(@D)
-	$(Q)rm -f $$@ && ar rcs $$@ $$^
+    $(if $(filter proto,$(1)),$(GEN:.c=.o)) $(call archive,$(1)).list
+	$(Q)rm -f $$@ && ar rcs $$@ $$(filter %.o,$$^)
+# Written only where it changes: a file comes or goes whatever its time says.
+$(call archive,$(1)).list: FORCE
+	@mkdir -p $$(@D); echo $(call sources,$(1)) | cmp -s - $$@ || \
+	    echo $(call sources,$(1)) >$$@
 endef
 $(foreach f,$(FOLDERS),$(eval $(call folder_rules,$(f))))
 
@@ -125,7 +128,7 @@ $(WHOLE_BINS): $(B)/tests/%: $(B)/obj/tests/%.o $(call archives,client \
 include tests/tests.mk
 
 run: ; @deploy/install-deps.sh && \
-    $(MAKE) --no-print-directory -j$$(nproc) all && deploy/demo.sh
+    $(MAKE) --no-print-directory -s -j$$(nproc) all && deploy/demo.sh
 test: ; @deploy/install-deps.sh --tests && tests/run.sh
 
 install: all
@@ -142,5 +145,5 @@ help:
 	@echo "targets: all run test check tidy asan tsan fuzz bench sim soak"
 	@echo "         install uninstall clean"
 
-.PHONY: all bins descriptors run test install uninstall clean help
+.PHONY: FORCE all bins descriptors run test install uninstall clean help
 -include $(shell test -d $(B) && find $(B) -name '*.d')

@@ -35,6 +35,10 @@ enum {
     GRANT_SETTINGS_MAX = 8,
     /* Evaluation results that one report carries (TASKS seen + guards). */
     REPORT_EVALUATIONS_MAX = 256,
+    /* Tasks evaluated at one boundary. Two places are the guard's; and half of
+     * a report is free, since a version holds what its boundary found and no
+     * report has told, and an evaluation of that version adds its own. */
+    EVALUATED_TASKS_MAX = REPORT_EVALUATIONS_MAX / 2 - 2,
     REPORT_CANDIDATES_MAX = 64,
     HISTOGRAM_BINS = 64,
     /* Policies of one role in one job. */

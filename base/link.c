@@ -1,12 +1,9 @@
-#include "base/link.h"
+#include "base/link_inside.h"
 
 #include "base/check.h"
-#include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
-
-#include <zmq.h>
 
 #include <errno.h>
 #include <string.h>
@@ -20,21 +17,6 @@ _Static_assert(_Alignof(struct frame) >= _Alignof(zmq_msg_t),
 
 /* A peer is given up after this many silent heartbeats: one may be late. */
 enum { HEARTBEATS_MISSED = 3 };
-
-struct link_context {
-    void *zmq;
-};
-
-struct link {
-    void *socket;
-    bool named; /* endpoint is an inproc name that we hold */
-    char endpoint[ENDPOINT_BYTES_MAX];
-};
-
-static zmq_msg_t *part_of(struct frame *frame)
-{
-    return (zmq_msg_t *)(void *)frame;
-}
 
 /* Frames */
 
@@ -86,7 +68,7 @@ void *frame_data(struct frame *frame)
 
 size_t frame_size(const struct frame *frame)
 {
-    return zmq_msg_size((const zmq_msg_t *)(const void *)frame);
+    return zmq_msg_size(const_part(frame));
 }
 
 static void close_frames(struct frame *parts, size_t count)
@@ -143,15 +125,20 @@ static int socket_type(enum link_kind kind)
         return ZMQ_PULL;
     case LINK_PAIR:
         return ZMQ_PAIR;
+    case LINK_REPLY:
+        return ZMQ_REP;
     }
     check_fail(__FILE__, __LINE__, "kind is a link_kind");
 }
 
-/* All options are known to this release of 0MQ and all values are checked, so
- * that a refusal is our mistake. */
+void link_set(void *socket, int option, const void *value, size_t size)
+{
+    CHECK(zmq_setsockopt(socket, option, value, size) == 0);
+}
+
 static void set_int(void *socket, int option, int value)
 {
-    CHECK(zmq_setsockopt(socket, option, &value, sizeof(value)) == 0);
+    link_set(socket, option, &value, sizeof(value));
 }
 
 /* 0MQ reads most of these when it binds or connects, and never again. */
@@ -163,8 +150,7 @@ static void set_options(void *socket, const struct link_options *options)
      * that is gone. */
     set_int(socket, ZMQ_LINGER, options->linger_ms);
     /* Per part: how many parts a message may have is for link_receive. */
-    CHECK(zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &bytes_max,
-                         sizeof(bytes_max)) == 0);
+    link_set(socket, ZMQ_MAXMSGSIZE, &bytes_max, sizeof(bytes_max));
     /* They count whole messages: the default of 1000 is 16 GB of tensors. */
     set_int(socket, ZMQ_SNDHWM, options->queue_max);
     set_int(socket, ZMQ_RCVHWM, options->queue_max);
@@ -185,8 +171,8 @@ static void set_options(void *socket, const struct link_options *options)
                 HEARTBEATS_MISSED * options->heartbeat_ms);
     }
     if (options->routing_id != NULL) {
-        CHECK(zmq_setsockopt(socket, ZMQ_ROUTING_ID, options->routing_id,
-                             strlen(options->routing_id)) == 0);
+        link_set(socket, ZMQ_ROUTING_ID, options->routing_id,
+                 strlen(options->routing_id));
     }
 }
 
@@ -201,6 +187,7 @@ static void check_options(const struct link_options *options)
         CHECK(options->kind == LINK_DEALER);
         CHECK(options->routing_id[0] != '\0');
     }
+    CHECK(options->handshake_ms >= 0);
 }
 
 /* What errno of a failed bind or connect means to a caller: a wrong endpoint,
@@ -219,8 +206,6 @@ static enum status status_of_endpoint(int code)
         return STATUS_IO;
     }
 }
-
-enum direction { BIND, CONNECT };
 
 static enum status attach(struct link *link,
                           enum direction direction,
@@ -263,6 +248,14 @@ static enum status link_open(struct link_context *context,
     struct link *link = NULL;
 
     check_options(options);
+    if (options->locked && direction == BIND) {
+        CHECK(context->asks);
+    }
+    if (options->far_key != NULL && options->keys == NULL &&
+        !context->has_keys) {
+        log_line(LOG_ERROR, "link", "no_keys", "endpoint=%s", endpoint);
+        return STATUS_INVALID; /* a peer asks for what we do not have */
+    }
     if (strlen(endpoint) >= ENDPOINT_BYTES_MAX) {
         log_line(LOG_ERROR, "link", "endpoint_too_long", "bytes=%zu",
                  strlen(endpoint));
@@ -272,6 +265,7 @@ static enum status link_open(struct link_context *context,
     if (link == NULL) {
         return STATUS_NO_MEMORY;
     }
+    link->context = context;
     link->socket = zmq_socket(context->zmq, socket_type(options->kind));
     if (link->socket == NULL) {
         status = errno == ENOMEM ? STATUS_NO_MEMORY : STATUS_IO;
@@ -280,9 +274,13 @@ static enum status link_open(struct link_context *context,
         goto fail;
     }
     set_options(link->socket, options);
+    link_set_keys(link, options, direction);
     status = attach(link, direction, endpoint);
     if (status != STATUS_OK) {
         goto fail;
+    }
+    if (strcmp(endpoint, LINK_ZAP_ENDPOINT) == 0) {
+        context->asks = true;
     }
     *out = link;
     return STATUS_OK;
@@ -458,6 +456,7 @@ enum status link_receive(struct link *link,
         count++;
     }
     if (more) {
+        link_hang_up(link, link_connection(&parts[0]));
         close_frames(parts, count);
         log_line(LOG_WARN, "link", "too_many_parts",
                  "endpoint=%s parts=%zu max=%zu", link->endpoint,

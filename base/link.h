@@ -7,6 +7,7 @@
 #ifndef BASE_LINK_H
 #define BASE_LINK_H
 
+#include "base/curvekey.h"
 #include "base/status.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,6 +15,13 @@
 
 struct link_context;
 struct link;
+
+enum { LINK_DOMAIN_BYTES = 16 };
+
+/* May the holder of this key come in by a link of this domain? */
+typedef bool link_known_fn(void *owner,
+                           const char *domain,
+                           const struct curvekey *key);
 
 /* One message part: memory shared by reference between holders. Same size and
  * alignment as zmq_msg_t (checked at compile time in link.c). A part must be
@@ -28,8 +36,12 @@ enum link_kind {
     LINK_DEALER,
     LINK_PUSH,
     LINK_PULL,
-    LINK_PAIR
+    LINK_PAIR,
+    LINK_REPLY /* each message received must be answered before the next */
 };
+
+/* Where 0MQ asks who may connect: base/zap.h binds it. */
+#define LINK_ZAP_ENDPOINT "inproc://zeromq.zap.01"
 
 struct link_options {
     enum link_kind kind;
@@ -39,12 +51,35 @@ struct link_options {
     int linger_ms;          /* how long close tries to deliver */
     const char *routing_id; /* dealer: what the router sees; NULL: chosen */
     int heartbeat_ms;       /* ZMTP heartbeat; 0: off */
+    /* A link with keys speaks to links with keys alone, and all that is on it
+     * is encrypted. */
+    bool locked; /* bind: with our keys; whom the zap knows may come in */
+    const char *domain; /* locked: told to the zap; NULL: "links" */
+    /* Connect: whom we mean to speak to, with our keys, copied; NULL: plainly.
+     */
+    const struct curvekey *far_key;
+    const struct curvekey_pair *keys; /* ours; NULL: those of the context */
+    int handshake_ms; /* bind: a connection that takes longer to introduce
+                         itself ends; 0: 30 s */
 };
+
+/* INVALID: the shown key is not that of the secret one. */
+enum status link_keys_check(const struct curvekey_pair *keys) MUST_CHECK;
 
 enum status link_context_open(struct link_context **out) MUST_CHECK;
 void link_context_close(struct link_context *context); /* after all links */
 
-/* endpoint: ipc://PATH, tcp://HOST:PORT (port * picks one), inproc://NAME.
+/* The process's own keys, copied; for links whose options have none. */
+void link_context_keys(struct link_context *context,
+                       const struct curvekey_pair *keys);
+/* Whom locked links let in; for zap.c alone. */
+void link_context_known(struct link_context *context,
+                        link_known_fn *known,
+                        void *owner);
+
+/* endpoint: ipc://PATH, tcp://HOST:PORT (port * picks one), inproc://NAME. A
+ * zap of the context must be open before a locked link is: without one 0MQ
+ * would let anyone in.
  * Errors: IO (address in use, no permission: errno is logged), INVALID. */
 enum status link_bind(struct link_context *context,
                       const struct link_options *options,
@@ -66,12 +101,25 @@ enum status link_send(struct link *link,
                       size_t count) MUST_CHECK;
 
 /* Receives one whole message into parts (uninitialised before). BUSY: nothing
- * there. INVALID: more than max parts; the message has been thrown away. The
- * parts are the caller's to close. */
+ * there. INVALID: more than max parts; the message has been thrown away and its
+ * connection, if we have accepted it, ended. The parts are the caller's to
+ * close. */
 enum status link_receive(struct link *link,
                          struct frame *parts,
                          size_t max,
                          size_t *out_count) MUST_CHECK;
+
+/* Which connection a received part came by; -1: not known. Good until the next
+ * turn of the loop. */
+int link_connection(const struct frame *frame);
+/* Ends that connection; its peer may come back, and is asked for its key then.
+ * Does nothing to a connection that is not one of those that link has
+ * accepted (its number may be another's by now). */
+void link_hang_up(const struct link *link, int connection);
+
+/* Whoever has sent this part may still come in, or link is not locked; else the
+ * connection is ended: 0MQ asks for a key but once, when it is made. */
+bool link_admits(const struct link *link, const struct frame *part);
 
 /* For loop.c alone: the 0MQ socket. */
 void *link_socket(struct link *link);
@@ -86,6 +134,9 @@ void frame_share(struct frame *frame, struct frame *source);
 /* source becomes empty (but stays initialised). frame: uninitialised. */
 void frame_move(struct frame *frame, struct frame *source);
 void frame_close(struct frame *frame);
+/* Whose key the connection had that a received part came by. False: none, on a
+ * link without keys. */
+bool frame_sender(const struct frame *frame, struct curvekey *out);
 void *frame_data(struct frame *frame);
 size_t frame_size(const struct frame *frame);
 

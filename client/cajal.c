@@ -38,6 +38,13 @@ enum status cajal_open(const struct cajal_options *options, struct cajal **out)
 {
     enum status status = STATUS_OK;
     struct cajal *cajal = mem_new(sizeof(*cajal));
+    struct cajal_options found = *options;
+    char nowhere[ERROR_BYTES_MAX];
+    char *why = options->why != NULL ? options->why : nowhere;
+    size_t why_size =
+        options->why != NULL ? options->why_size : sizeof(nowhere);
+
+    (void)snprintf(why, why_size, "the address cannot be used.");
 
     if (cajal == NULL) {
         return STATUS_NO_MEMORY;
@@ -47,15 +54,15 @@ enum status cajal_open(const struct cajal_options *options, struct cajal **out)
     if (options->address == NULL) {
         status = store_address(options->store, cajal->address,
                                sizeof(cajal->address));
-    } else if (strlen(options->address) >= sizeof(cajal->address) ||
-               !(options->insecure || place_is_local(options->address))) {
+    } else if (strlen(options->address) >= sizeof(cajal->address)) {
         status = STATUS_INVALID;
     } else {
         (void)snprintf(cajal->address, sizeof(cajal->address), "%s",
                        options->address);
     }
     if (status == STATUS_OK) {
-        status = channel_open(cajal->address, &cajal->channel);
+        found.address = cajal->address;
+        status = channel_open(&found, why, why_size, &cajal->channel);
     }
     if (status != STATUS_OK) {
         cajal_close(cajal);
@@ -165,6 +172,9 @@ CALL(set, RPC_SET, SetRequest, ChangeReply)
 CALL(restore, RPC_RESTORE, RestoreRequest, ChangeReply)
 CALL(undo, RPC_UNDO, JobRequest, ChangeReply)
 CALL(tag, RPC_TAG, TagRequest, ChangeReply)
+CALL(cordon, RPC_CORDON, WorkerRequest, WorkerReply)
+CALL(uncordon, RPC_UNCORDON, WorkerRequest, WorkerReply)
+CALL(drain, RPC_DRAIN, WorkerRequest, WorkerReply)
 CALL(shutdown, RPC_SHUTDOWN, ShutdownRequest, ShutdownReply)
 
 #undef CALL
@@ -188,6 +198,8 @@ STREAM(follow, RPC_FOLLOW, FollowRequest)
 STREAM(evaluate, RPC_EVALUATE, EvaluateRequest)
 STREAM(metrics, RPC_METRICS, MetricsRequest)
 STREAM(verify, RPC_VERIFY, VerifyRequest)
+STREAM(backup, RPC_BACKUP, BackupRequest)
+STREAM(gc, RPC_GC, GcRequest)
 STREAM(list_workers, RPC_LIST_WORKERS, ListWorkersRequest)
 STREAM(logs, RPC_LOGS, LogsRequest)
 

@@ -46,6 +46,7 @@
 #include "base/status.h"
 #include "proto/cajal/v1/control.pb-c.h"
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Long enough for a slow disk's commit, short enough for a person to wait. */
@@ -56,14 +57,23 @@ struct cajal_stream;
 
 /* Zeroes are good defaults. */
 struct cajal_options {
-    /* A gRPC target: "unix:/run/.../control.sock", "127.0.0.1:7070". Beyond
-     * this machine it needs `insecure`, since nothing is encrypted. */
+    /* A gRPC target: "unix:/run/.../control.sock", "10.0.0.1:7070". Beyond
+     * this machine it needs keys, or `insecure`. */
     const char *address;
     /* Or the directory of a store, whose coordinator's socket is found by the
      * tool's own rule. Both NULL: the store that the tool would take. */
     const char *store;
     uint32_t timeout_ms; /* of one call; 0: CAJAL_TIMEOUT_MS */
-    bool insecure;
+    /* Who we are, and which coordinator we trust (client/channel_keys.h): a
+     * directory of keys, or a CA's file and a token's. All NULL: plain text on
+     * this machine, and beyond it ~/.config/cajal/keys. */
+    const char *keys;
+    const char *ca;
+    const char *token_file;
+    bool insecure; /* plain text to another machine: anybody may listen */
+    /* Where cajal_open puts a sentence if it fails; NULL: nowhere. */
+    char *why;
+    size_t why_size;
 };
 
 /* The last call's result. `code` is the gRPC status number, which tells more
@@ -74,8 +84,9 @@ struct cajal_error {
     char text[ERROR_BYTES_MAX]; /* sentences; the second says what to do */
 };
 
-/* Connects with the first call. INVALID: address or store cannot be used;
- * NO_MEMORY. */
+/* Connects with the first call. INVALID: address, store or keys cannot be
+ * used; NOT_FOUND: a file of keys is missing; REFUSED: a secret that others can
+ * read; NO_MEMORY. */
 enum status cajal_open(const struct cajal_options *options,
                        struct cajal **out) MUST_CHECK;
 void cajal_close(struct cajal *cajal); /* after its streams; accepts NULL */
@@ -133,6 +144,17 @@ enum status cajal_undo(struct cajal *cajal,
 enum status cajal_tag(struct cajal *cajal,
                       const Cajal__V1__TagRequest *request,
                       Cajal__V1__ChangeReply **out) MUST_CHECK;
+enum status cajal_cordon(struct cajal *cajal,
+                         const Cajal__V1__WorkerRequest *request,
+                         Cajal__V1__WorkerReply **out) MUST_CHECK;
+enum status cajal_uncordon(struct cajal *cajal,
+                           const Cajal__V1__WorkerRequest *request,
+                           Cajal__V1__WorkerReply **out) MUST_CHECK;
+/* Answered when it is done, or when the request's own time is over: give the
+ * handle a longer timeout than that. */
+enum status cajal_drain(struct cajal *cajal,
+                        const Cajal__V1__WorkerRequest *request,
+                        Cajal__V1__WorkerReply **out) MUST_CHECK;
 enum status cajal_shutdown(struct cajal *cajal,
                            const Cajal__V1__ShutdownRequest *request,
                            Cajal__V1__ShutdownReply **out) MUST_CHECK;
@@ -173,6 +195,12 @@ enum status cajal_metrics(struct cajal *cajal, /* Cajal__V1__TaskMetrics */
 enum status cajal_verify(struct cajal *cajal, /* Cajal__V1__VerifyReply */
                          const Cajal__V1__VerifyRequest *request,
                          struct cajal_stream **out) MUST_CHECK;
+enum status cajal_backup(struct cajal *cajal, /* Cajal__V1__BackupReply */
+                         const Cajal__V1__BackupRequest *request,
+                         struct cajal_stream **out) MUST_CHECK;
+enum status cajal_gc(struct cajal *cajal, /* Cajal__V1__GcReply */
+                     const Cajal__V1__GcRequest *request,
+                     struct cajal_stream **out) MUST_CHECK;
 enum status cajal_list_workers(struct cajal *cajal, /* .._WorkerSummary */
                                const Cajal__V1__ListWorkersRequest *request,
                                struct cajal_stream **out) MUST_CHECK;

@@ -3,6 +3,8 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "client/channel_keys.h"
+#include "client/channel_words.h"
 
 #include <grpc/byte_buffer.h>
 #include <grpc/grpc.h>
@@ -15,10 +17,23 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A peer that takes the connection and then says nothing is given up after it;
+ * gRPC itself would wait for 20 s. */
+enum { CONNECT_MS = 4000 };
+
 struct channel {
     char *target;
     grpc_channel *grpc;
     grpc_completion_queue *queue; /* of the pluck kind */
+    struct channel_keys keys;
+    bool proved; /* the other side has answered something, ever */
+};
+
+enum {
+    /* A coordinator whose host is gone is found out within 30 s, also by a
+     * watch that hears nothing for hours. */
+    KEEPALIVE_MS = 20000,
+    KEEPALIVE_WAIT_MS = 10000
 };
 
 /* Each batch has its own tag: the address of one of these. A batch that was
@@ -32,8 +47,9 @@ struct call {
     bool pending[BATCHES];
     bool ended; /* the status has arrived */
     grpc_byte_buffer *request;
-    grpc_byte_buffer *incoming; /* filled by BATCH_MESSAGE */
-    ProtobufCMessage *message;  /* what call_next last gave */
+    grpc_byte_buffer *incoming;  /* filled by BATCH_MESSAGE */
+    ProtobufCMessage *message;   /* what call_next last gave */
+    grpc_metadata authorization; /* if there is a token */
     grpc_metadata_array initial;
     grpc_metadata_array trailing;
     grpc_status_code code;
@@ -65,42 +81,63 @@ static void set_error(struct cajal_error *error,
     (void)snprintf(error->text, sizeof(error->text), "%s", text);
 }
 
-enum status channel_open(const char *target, struct channel **out)
+static grpc_arg number(const char *name, int value)
+{
+    /* gRPC's type has no const, but nothing is written to the name. */
+    return (grpc_arg){.type = GRPC_ARG_INTEGER,
+                      .key = (char *)(uintptr_t)name,
+                      .value.integer = value};
+}
+
+static grpc_channel *create(const char *target,
+                            grpc_channel_credentials *credentials)
 {
     /* A restarted coordinator must be found again soon, and never through the
-     * web proxy that http_proxy names. */
+     * web proxy that http_proxy names. No call is repeated by gRPC, whose
+     * retries end the process (1.51) where an answer has no status. */
     grpc_arg arguments[] = {
-        {.type = GRPC_ARG_INTEGER,
-         .key = (char *)GRPC_ARG_ENABLE_HTTP_PROXY,
-         .value.integer = 0},
-        {.type = GRPC_ARG_INTEGER,
-         .key = (char *)GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH,
-         .value.integer = RPC_BYTES_MAX},
-        {.type = GRPC_ARG_INTEGER,
-         .key = (char *)GRPC_ARG_MAX_SEND_MESSAGE_LENGTH,
-         .value.integer = RPC_BYTES_MAX},
-        {.type = GRPC_ARG_INTEGER,
-         .key = (char *)GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL,
-         .value.integer = 1},
+        number(GRPC_ARG_ENABLE_HTTP_PROXY, 0),
+        number(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, RPC_BYTES_MAX),
+        number(GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, RPC_BYTES_MAX),
+        number(GRPC_ARG_ENABLE_RETRIES, 0),
+        number(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, CONNECT_MS),
+        number(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1),
+        number(GRPC_ARG_KEEPALIVE_TIME_MS, KEEPALIVE_MS),
+        number(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, KEEPALIVE_WAIT_MS),
+        number(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0),
     };
     grpc_channel_args args = {sizeof(arguments) / sizeof(arguments[0]),
                               arguments};
-    grpc_channel_credentials *credentials = NULL;
+
+    return grpc_channel_create(target, credentials, &args);
+}
+
+enum status channel_open(const struct cajal_options *options,
+                         char *why,
+                         size_t why_size,
+                         struct channel **out)
+{
     struct channel *channel = mem_new(sizeof(*channel));
+    enum status status = STATUS_OK;
 
     if (channel == NULL) {
         return STATUS_NO_MEMORY;
     }
-    channel->target = mem_text(target);
+    channel->target = mem_text(options->address);
     if (channel->target == NULL) {
         mem_free(channel);
         return STATUS_NO_MEMORY;
     }
     gpr_set_log_function(drop_log);
     grpc_init();
-    credentials = grpc_insecure_credentials_create();
-    channel->grpc = grpc_channel_create(target, credentials, &args);
-    grpc_channel_credentials_release(credentials);
+    status = channel_keys_load(options, &channel->keys, why, why_size);
+    if (status != STATUS_OK) {
+        grpc_shutdown_blocking();
+        mem_free(channel->target);
+        mem_free(channel);
+        return status;
+    }
+    channel->grpc = create(channel->target, channel->keys.credentials);
     channel->queue = grpc_completion_queue_create_for_pluck(NULL);
     *out = channel;
     return STATUS_OK;
@@ -114,80 +151,42 @@ void channel_close(struct channel *channel)
     grpc_channel_destroy(channel->grpc);
     grpc_completion_queue_shutdown(channel->queue);
     grpc_completion_queue_destroy(channel->queue);
+    channel_keys_fini(&channel->keys);
     grpc_shutdown_blocking();
     mem_free(channel->target);
     mem_free(channel);
 }
 
-static bool begins(const char *text, const char *start)
+/* A coordinator has answered, and not just any gRPC service. */
+static bool is_marked(const struct call *call)
 {
-    return strncmp(text, start, strlen(start)) == 0;
-}
-
-/* gRPC's own words for "the connection is not there", which people should not
- * have to read. A coordinator's own UNAVAILABLE has other words. */
-static bool is_transport(const char *text)
-{
-    static const char *const starts[] = {
-        "failed to connect",
-        "connections to all backends",
-        "Socket closed",
-        "Connection reset",
-        "Broken pipe",
-        "recvmsg:",
-        "sendmsg:",
-        "Stream removed",
-        "GOAWAY",
-        "Endpoint read",
-        "Transport closed",
-        "Cancelling all",
-        "empty address",
-        "DNS resolution failed",
-        "keepalive",
-        "Channel closed",
-        "Failed to connect",
-        "channel is in",
-    };
-
-    for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
-        if (begins(text, starts[i])) {
+    for (size_t i = 0; i < call->initial.count; i++) {
+        if (grpc_slice_str_cmp(call->initial.metadata[i].key, RPC_MARK_KEY) ==
+            0) {
             return true;
         }
     }
-    return text[0] == '\0' || strstr(text, "errno") != NULL;
+    return false;
 }
 
 /* Turns what gRPC says at the end of a call into ours. */
 static enum status end_status(struct call *call, struct cajal_error *error)
 {
+    const struct channel *channel = call->channel;
     char details[ERROR_BYTES_MAX];
+    const struct channel_words words = {.target = channel->target,
+                                        .details = details,
+                                        .code = (int)call->code,
+                                        .marked = is_marked(call),
+                                        .proved = channel->proved,
+                                        .encrypted = channel->keys.encrypted,
+                                        .certified = channel->keys.certified};
     struct text text;
-    const char *target = call->channel->target;
 
     text_init(&text, details, sizeof(details));
     text_add_bytes(&text, (const char *)GRPC_SLICE_START_PTR(call->details),
                    GRPC_SLICE_LENGTH(call->details));
-    error->code = (int)call->code;
-    error->status = rpc_status(error->code);
-    if ((call->code == GRPC_STATUS_UNAVAILABLE ||
-         call->code == GRPC_STATUS_UNKNOWN) &&
-        is_transport(details)) {
-        error->code = GRPC_STATUS_UNAVAILABLE;
-        error->status = STATUS_UNAVAILABLE;
-        (void)snprintf(error->text, sizeof(error->text),
-                       "no coordinator answers at %s.", target);
-    } else if (call->code == GRPC_STATUS_DEADLINE_EXCEEDED &&
-               begins(details, "Deadline")) {
-        (void)snprintf(error->text, sizeof(error->text),
-                       "the coordinator at %s did not answer in time. "
-                       "Allow more with --timeout.",
-                       target);
-    } else {
-        (void)snprintf(error->text, sizeof(error->text), "%s",
-                       details[0] != '\0' ? details
-                                          : status_text(error->status));
-    }
-    return error->status;
+    return channel_words(&words, error);
 }
 
 static void start(struct call *call,
@@ -224,8 +223,11 @@ static bool pluck(struct call *call,
 
 static void start_all(struct call *call)
 {
+    bool token = call->channel->keys.token[0] != '\0';
     grpc_op send[3] = {
-        {.op = GRPC_OP_SEND_INITIAL_METADATA},
+        {.op = GRPC_OP_SEND_INITIAL_METADATA,
+         .data.send_initial_metadata = {.count = token ? 1 : 0,
+                                        .metadata = &call->authorization}},
         {.op = GRPC_OP_SEND_MESSAGE,
          .data.send_message.send_message = call->request},
         {.op = GRPC_OP_SEND_CLOSE_FROM_CLIENT},
@@ -271,6 +273,9 @@ static enum status open_call(struct channel *channel,
     }
     call->channel = channel;
     call->entry = &table[method];
+    call->authorization = (grpc_metadata){
+        .key = grpc_slice_from_static_string("authorization"),
+        .value = grpc_slice_from_static_string(channel->keys.token)};
     grpc_metadata_array_init(&call->initial);
     grpc_metadata_array_init(&call->trailing);
     call->details = grpc_empty_slice();
@@ -298,20 +303,35 @@ static void drop_message(struct call *call)
     call->message = NULL;
 }
 
-/* The stream is over: its status says how. */
-static enum status finish(struct call *call, struct cajal_error *error)
+/* It comes before all that asks for it. */
+static void await_metadata(struct call *call)
 {
     bool success = false;
 
+    if (call->pending[BATCH_METADATA]) {
+        (void)pluck(call, BATCH_METADATA, -1, &success);
+    }
+}
+
+/* The stream is over: its status says how. */
+static enum status finish(struct call *call, struct cajal_error *error)
+{
+    enum status status = STATUS_OK;
+    bool success = false;
+
+    await_metadata(call);
     if (call->pending[BATCH_STATUS]) {
         (void)pluck(call, BATCH_STATUS, -1, &success);
     }
     call->ended = true;
     if (call->code == GRPC_STATUS_OK) {
+        call->channel->proved = true;
         set_error(error, STATUS_OK, "");
         return STATUS_OK;
     }
-    return end_status(call, error);
+    status = end_status(call, error);
+    call->channel->proved |= is_marked(call);
+    return status;
 }
 
 static enum status take_message(struct call *call, struct cajal_error *error)
@@ -326,7 +346,10 @@ static enum status take_message(struct call *call, struct cajal_error *error)
                   "the coordinator's answer cannot be read. Are client and "
                   "coordinator of the same release?");
         (void)grpc_call_cancel(call->grpc, NULL);
-        return STATUS_INVALID;
+        await_metadata(call);
+        return is_marked(call)
+                   ? STATUS_INVALID
+                   : channel_words_foreign(call->channel->target, error);
     }
     set_error(error, STATUS_OK, "");
     return STATUS_OK;
@@ -430,7 +453,9 @@ enum status channel_call(struct channel *channel,
         set_error(error, STATUS_INVALID,
                   "the coordinator gave no answer. Are client and coordinator "
                   "of the same release?");
-        status = STATUS_INVALID;
+        status = is_marked(call)
+                     ? STATUS_INVALID
+                     : channel_words_foreign(call->channel->target, error);
     }
     if (status == STATUS_OK) {
         ProtobufCMessage *reply = call->message;

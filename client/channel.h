@@ -11,8 +11,12 @@
 struct channel;
 struct call;
 
-/* target: as cajal_options.address, already checked. */
-enum status channel_open(const char *target, struct channel **out) MUST_CHECK;
+/* options->address is set. Errors of channel_keys_load, with their sentence in
+ * why; NO_MEMORY. */
+enum status channel_open(const struct cajal_options *options,
+                         char *why,
+                         size_t why_size,
+                         struct channel **out) MUST_CHECK;
 void channel_close(struct channel *channel); /* after its calls; accepts NULL */
 
 /* One request, one reply. error is filled on failure. The reply is freed with

@@ -10,6 +10,11 @@ static const struct cli_flag flags[FLAGS_COUNT] = {
     [FLAG_JOB] = {"job", 0, "JOB", "the job, by id or name (the newest)"},
     [FLAG_ADDRESS] = {"address", 0, "ADDR",
                       "a coordinator's gRPC target instead of a store"},
+    [FLAG_KEYS] = {"keys", 0, "DIR",
+                   "keys for --address (CAJAL_KEYS; ~/.config/cajal/keys)"},
+    [FLAG_CA] = {"ca", 0, "FILE", "the authority to trust, instead of ca.crt"},
+    [FLAG_TOKEN_FILE] = {"token-file", 0, "FILE",
+                         "prove who you are by a token, not a certificate"},
     [FLAG_INSECURE] = {"insecure", 0, NULL,
                        "allow an --address beyond this machine, unencrypted"},
     [FLAG_OUTPUT] = {"output", 'o', "FORM", "table, wide or json (table)"},
@@ -20,7 +25,8 @@ static const struct cli_flag flags[FLAGS_COUNT] = {
     [FLAG_COLOR] = {"color", 0, NULL, "colour, even where it would be off"},
     [FLAG_NO_COLOR] = {"no-color", 0, NULL, "no colour (NO_COLOR)"},
     [FLAG_HELP] = {"help", 'h', NULL, "this text"},
-    [FLAG_WORKERS] = {"workers", 'w', "N", "worker processes"},
+    [FLAG_WORKERS] = {"workers", 'w', "N",
+                      "worker processes; for a job also MIN:MAX"},
     [FLAG_SET] = {"set", 0, "KEY=VALUE",
                   "change a key of the job file; may be repeated"},
     [FLAG_DETACH] = {"detach", 'd', NULL, "start it and return; prints the id"},
@@ -34,9 +40,17 @@ static const struct cli_flag flags[FLAGS_COUNT] = {
     [FLAG_UNITS] = {"units", 0, NULL, "list every unit"},
     [FLAG_RUNTIME] = {"runtime", 0, "DIR", "where the sockets are"},
     [FLAG_THREADS] = {"threads", 0, "N", "compute threads per worker"},
+    [FLAG_HOST] = {"host", 0, "NAME",
+                   "a name or address of the coordinator; may be repeated"},
+    [FLAG_ROLE] = {"role", 0, "ROLE", "viewer, operator or admin"},
+    [FLAG_TOKEN] = {"token", 0, NULL, "a bearer token, not a certificate"},
+    [FLAG_FORCE] = {"force", 0, NULL, "replace what is there"},
+    [FLAG_DRY_RUN] = {"dry-run", 0, NULL, "say what would be done; do nothing"},
+    [FLAG_CONFIRM] = {"confirm", 0, "NAME",
+                      "the job's name, instead of typing it"},
 };
 
-#define WITH(flag) (UINT32_C(1) << FLAG_##flag)
+#define WITH(flag) (UINT64_C(1) << FLAG_##flag)
 
 static const struct cli_verb verbs[] = {
     {"run", "JOB.yaml", 1, 1, GROUP_RUN,
@@ -47,13 +61,15 @@ static const struct cli_verb verbs[] = {
      "where none run on the store, restarts those that die, and ends them "
      "with\n"
      "the job. Ctrl-C detaches: the job goes on. Ctrl-C twice cancels it.\n"
-     "Exit 0: finished. Exit 1: failed, paused or cancelled.",
+     "With --workers 1:4 the job begins on one and takes up to four as they\n"
+     "come. Exit 0: finished. Exit 1: failed, paused or cancelled.",
      "cajal run job.yaml --workers 2\n"
      "cajal run job.yaml --set train.lr=3e-4 --store ./store\n",
      verb_run},
     {"launch", "JOB.yaml", 1, 1, GROUP_RUN, WITH(WORKERS) | WITH(SET),
      "start a job on a running cluster; prints only its id",
-     "Needs a coordinator that runs already: `cajal up`, or --address.",
+     "Needs a coordinator that runs already: `cajal up`, or --address.\n"
+     "With --workers 1:4 it begins on one and takes up to four as they come.",
      "cajal up -w 2 && job=$(cajal launch job.yaml)\n", verb_launch},
     {"validate", "JOB.yaml", 1, 1, GROUP_RUN, WITH(SET) | WITH(OFFLINE),
      "check a job file and its data; start nothing",
@@ -134,6 +150,28 @@ static const struct cli_verb verbs[] = {
     {"verify", "", 0, 0, GROUP_MODELS, 0,
      "read the whole store and check every hash",
      "Exit 7 where something is damaged.", "cajal verify\n", verb_verify},
+    {"backup", "DIR", 1, 1, GROUP_MODELS, 0,
+     "copy the whole store, while training goes on",
+     "DIR is new or empty, on any filesystem of the coordinator's host. The "
+     "copy\n"
+     "is one moment's state, without free space, and is a store itself.",
+     "cajal backup /mnt/backup/monday\n"
+     "cajal history --store /mnt/backup/monday\n",
+     verb_backup},
+    {"gc", "[JOB]", 0, 1, GROUP_MODELS, WITH(DRY_RUN) | WITH(CONFIRM),
+     "drop the versions that the job's keep rules allow",
+     "What stays: the head and tags, start and end, restores and what a "
+     "person\n"
+     "asked for, the last version of each cause, and the newest keep.last. "
+     "Says\n"
+     "first what would go, then asks for the job's name: it does not come "
+     "back.\n"
+     "The file does not get smaller, its free pages are used again; a backup "
+     "is\n"
+     "a small copy. With keep.last the coordinator does this by itself.",
+     "cajal gc --dry-run\n"
+     "cajal gc fashion --confirm=fashion\n",
+     verb_gc},
     {"up", "", 0, 0, GROUP_CLUSTER, WITH(WORKERS) | WITH(THREADS),
      "start a coordinator and workers on this machine",
      "Jobs that were running when it last ended go on.", "cajal up -w 2\n",
@@ -141,8 +179,42 @@ static const struct cli_verb verbs[] = {
     {"down", "", 0, 0, GROUP_CLUSTER, 0,
      "stop them; running jobs are saved first", NULL, "cajal down\n",
      verb_down},
-    {"workers", "", 0, 0, GROUP_CLUSTER, 0, "list the workers", NULL,
+    {"workers", "", 0, 0, GROUP_CLUSTER, 0,
+     "list the workers: state, shards, and how far each lags", NULL,
      "cajal workers\n", verb_workers},
+    {"cordon", "WORKER", 1, 1, GROUP_CLUSTER, 0,
+     "give a worker no new shards; it keeps those it has",
+     "Its process goes on. `cajal uncordon` takes it back.",
+     "cajal cordon w1\n", verb_cordon},
+    {"uncordon", "WORKER", 1, 1, GROUP_CLUSTER, 0,
+     "let a worker take shards again; ends a drain", NULL,
+     "cajal uncordon w1\n", verb_uncordon},
+    {"drain", "WORKER", 1, 1, GROUP_CLUSTER, 0,
+     "cordon a worker and move its shards to others",
+     "The jobs go on: nothing is computed twice and no bit changes. Returns\n"
+     "when the worker hosts nothing; its process stays, cordoned. Where no\n"
+     "other worker could take its shards, nothing changes and drain says so.\n"
+     "Waits a minute, or --timeout: then exit 8, and it still goes on.",
+     "cajal drain w1 --timeout 2m\n", verb_drain},
+    {"keys", "init|add|list|revoke|rotate ...", 1, 3, GROUP_CLUSTER,
+     WITH(HOST) | WITH(ROLE) | WITH(TOKEN) | WITH(FORCE),
+     "who may come in from elsewhere",
+     "init                     an authority, and the coordinator's keys\n"
+     "add worker NAME          a directory to carry to a worker's host\n"
+     "add client NAME --role R a directory to carry to a client; viewers "
+     "look,\n"
+     "                         operators start and change jobs, admins may "
+     "all\n"
+     "list                     what there is, and until when it is good\n"
+     "revoke NAME              turned away within a second, without a restart\n"
+     "rotate [NAME]            new keys, old ones revoked; without a name, "
+     "what\n"
+     "                         ends within 30 days. `coordinator` and\n"
+     "                         `coordinator-curve` are names too.\n"
+     "Works on the directory --keys alone; needs no coordinator.",
+     "cajal keys init --host train1.example.org\n"
+     "cajal keys add client ada --role operator\n",
+     verb_keys},
     {"version", "", 0, 0, GROUP_SELF, 0,
      "releases of this tool and of a running coordinator", NULL,
      "cajal version -o json\n", verb_version},

@@ -13,7 +13,8 @@
 
 enum {
     CLI_ARGUMENTS_MAX = 4,
-    CLI_SETS_MAX = 64, /* --set may be repeated */
+    CLI_SETS_MAX = 64,  /* --set may be repeated */
+    CLI_HOSTS_MAX = 16, /* --host too; client/keydir.h has as many */
     CLI_MESSAGE_BYTES_MAX = 512,
     CLI_HELP_COLUMNS_MAX = 80,
     CLI_TIMEOUT_MS_MAX = 86400000 /* a day */
@@ -24,6 +25,9 @@ enum cli_flag_id {
     FLAG_STORE = 0,
     FLAG_JOB,
     FLAG_ADDRESS,
+    FLAG_KEYS,
+    FLAG_CA,
+    FLAG_TOKEN_FILE,
     FLAG_INSECURE,
     FLAG_OUTPUT,
     FLAG_JSON,
@@ -45,6 +49,12 @@ enum cli_flag_id {
     FLAG_UNITS,
     FLAG_RUNTIME,
     FLAG_THREADS,
+    FLAG_HOST,
+    FLAG_ROLE,
+    FLAG_TOKEN,
+    FLAG_FORCE,
+    FLAG_DRY_RUN,
+    FLAG_CONFIRM,
     FLAGS_COUNT
 };
 
@@ -74,7 +84,7 @@ struct cli_verb {
     unsigned arguments_least;
     unsigned arguments_most;
     enum cli_group group;
-    uint32_t flags; /* bit (1 << cli_flag_id), beside the global ones */
+    uint64_t flags; /* bit (1 << cli_flag_id), beside the global ones */
     const char *summary;
     const char *details;           /* sentences, lines of at most 76 columns */
     const char *example;           /* commands, one a line, without prompt */
@@ -89,8 +99,11 @@ struct cli {
     const char *values[FLAGS_COUNT]; /* NULL: not given; "" for a switch */
     const char *sets[CLI_SETS_MAX];
     unsigned sets_count;
-    uint32_t timeout_ms; /* 0: not given */
-    uint32_t workers;    /* 0: not given */
+    const char *hosts[CLI_HOSTS_MAX];
+    unsigned hosts_count;
+    uint32_t timeout_ms;  /* 0: not given */
+    uint32_t workers;     /* 0: not given; the MAX of MIN:MAX */
+    uint32_t workers_min; /* 0: no range was given */
     uint32_t threads;
     uint32_t limit;
     bool json;

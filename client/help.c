@@ -147,11 +147,12 @@ const char *cli_help_exit_codes(void)
            "  1    it worked and the answer is no: the job failed, diff "
            "--exit-code differs\n"
            "  2    bad usage or a job file with errors; nothing was started\n"
-           "  3    no such job, version, tag or store\n"
+           "  3    no such job, version, tag, worker or store\n"
            "  4    not allowed\n"
            "  5    no coordinator answers, or not in time\n"
            "  6    conflict: the present state does not allow it\n"
            "  7    data or disk fault: damaged bytes, disk full, a limit\n"
+           "  8    still going when --timeout ran out\n"
            "  70   a bug of ours\n"
            "  130  interrupted (Ctrl-C); 143 terminated\n";
 }

@@ -173,6 +173,10 @@ cJSON *json_status(const Cajal__V1__StatusReply *m)
     add_u64(object, "prunes", m->prunes);
     add_u64(object, "decisions", m->decisions);
     json_add_text(object, "last_decision", m->last_decision);
+    add_u64(object, "store_used_bytes", m->store_used_bytes);
+    add_u64(object, "store_file_bytes", m->store_file_bytes);
+    add_u64(object, "version_bytes", m->version_bytes);
+    add_u64(object, "forecast_bytes", m->forecast_bytes);
     return object;
 }
 
@@ -268,6 +272,8 @@ cJSON *json_worker(const Cajal__V1__WorkerSummary *m)
     add_u64(object, "shard_steps", m->shard_steps);
     add_u64(object, "bytes_sent", m->bytes_sent);
     json_add_number(object, "seen_seconds", (double)m->seen_ms / 1000);
+    add_u64(object, "lag", m->lag);
+    json_add_text(object, "reason", m->reason);
     add_u64(object, "threads", m->threads);
     json_add_text(object, "kernels", m->kernels);
     json_add_text(object, "endpoint", m->endpoint);
@@ -301,6 +307,12 @@ cJSON *json_about(const Cajal__V1__AboutReply *m)
     add_u64(object, "chunks", m->chunks);
     add_u64(object, "chunk_bytes", m->chunk_bytes);
     json_add_flag(object, "transient", m->transient);
+    add_u64(object, "calls_refused", m->calls_refused);
+    add_u64(object, "handshakes_refused", m->handshakes_refused);
+    add_u64(object, "connections_refused", m->connections_refused);
+    add_u64(object, "keys_refused", m->keys_refused);
+    add_u64(object, "messages_refused", m->messages_refused);
+    add_u64(object, "messages_stale", m->messages_stale);
     return object;
 }
 
@@ -440,7 +452,8 @@ void json_add_evaluation(cJSON *document, const Cajal__V1__TaskEvaluation *m)
 /* Over examples, not the mean of means: tasks may differ in size. */
 void json_finish_evaluation(cJSON *document)
 {
-    const cJSON *task = NULL;
+    const cJSON *task = cJSON_GetArrayItem(array_of(document, "tasks"), 0);
+    double before = json_number(task, "task");
     double examples = 0;
     double correct = 0;
     double loss = 0;
@@ -456,6 +469,8 @@ void json_finish_evaluation(cJSON *document)
     json_add_number(document, "accuracy", correct / examples);
     json_add_number(document, "loss", loss / examples);
     json_add_number(document, "examples", examples);
+    /* Tasks come in order. */
+    json_add_number(document, "left_out", before);
 }
 
 void json_add_verify(cJSON *document, const Cajal__V1__VerifyReply *m)
@@ -471,6 +486,35 @@ void json_add_verify(cJSON *document, const Cajal__V1__VerifyReply *m)
         add_u64(document, "bytes", m->bytes);
         add_u64(document, "versions", m->versions);
         add_u64(document, "fault_count", m->faults);
+    }
+}
+
+/* Only the last message says what has come of it. */
+void json_add_backup(cJSON *document, const Cajal__V1__BackupReply *m)
+{
+    if (m->done) {
+        json_add_text(document, "dir", m->dir);
+        add_u64(document, "bytes", m->bytes);
+    }
+}
+
+void json_add_gc(cJSON *document, const Cajal__V1__GcReply *m)
+{
+    cJSON *names = NULL;
+
+    if (!m->done) {
+        return;
+    }
+    json_add_text(document, "job", m->job);
+    add_u64(document, "versions_dropped", m->versions);
+    add_u64(document, "versions_kept", m->versions_kept);
+    add_u64(document, "chunks", m->chunks);
+    add_u64(document, "bytes", m->bytes);
+    add_u64(document, "spared_chunks", m->spared_chunks);
+    json_add_flag(document, "swept", m->swept);
+    names = json_array(document, "versions");
+    for (size_t v = 0; v < m->n_version; v++) {
+        (void)cJSON_AddItemToArray(names, cJSON_CreateString(m->version[v]));
     }
 }
 

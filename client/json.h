@@ -41,6 +41,8 @@ void json_add_diff(cJSON *document, const Cajal__V1__LayerDiff *m);
 void json_add_show(cJSON *document, const Cajal__V1__ShowReply *m);
 void json_add_evaluation(cJSON *document, const Cajal__V1__TaskEvaluation *m);
 void json_add_verify(cJSON *document, const Cajal__V1__VerifyReply *m);
+void json_add_backup(cJSON *document, const Cajal__V1__BackupReply *m);
+void json_add_gc(cJSON *document, const Cajal__V1__GcReply *m);
 
 /* After the last TaskEvaluation: accuracy and loss over all tasks. */
 void json_finish_evaluation(cJSON *document);

@@ -1,5 +1,6 @@
 #include "client/cli.h"
 
+#include "base/limits.h"
 #include "proto/suggest.h"
 
 #include <stdio.h>
@@ -34,8 +35,11 @@ static const struct {
     {"server", "`up` starts a coordinator and workers"},
     {"fork", "this release cannot fork a job yet"},
     {"why", "this release cannot tell a unit's life yet; see `diff`"},
-    {"gc", "this release drops versions by the job's keep rules only"},
-    {"drain", "this release cannot drain a worker yet"},
+    {"prune-versions", "`gc` drops the versions that the keep rules allow"},
+    {"compact", "`backup` makes a small copy, `gc` frees pages for new use"},
+    {"scale", "a job with --workers MIN:MAX takes workers as they come"},
+    {"login", "`keys` makes keys, --keys DIR uses them"},
+    {"certs", "`keys` says who may come in"},
     {"doctor", "this release has no doctor yet; see `status` and `logs`"},
 };
 
@@ -166,6 +170,31 @@ enum status cli_duration(const char *text, uint32_t *out_ms)
     return STATUS_INVALID;
 }
 
+/* N or MIN:MAX. */
+static enum status workers_value(const char *text, struct cli *cli)
+{
+    const char *colon = strchr(text, ':');
+    char least[8];
+
+    cli->workers_min = 0;
+    if (colon != NULL) {
+        if ((size_t)(colon - text) >= sizeof(least)) {
+            return STATUS_INVALID;
+        }
+        (void)snprintf(least, sizeof(least), "%.*s", (int)(colon - text), text);
+        if (count_value(least, &cli->workers_min) != STATUS_OK ||
+            cli->workers_min < 1) {
+            return STATUS_INVALID;
+        }
+        text = colon + 1;
+    }
+    if (count_value(text, &cli->workers) != STATUS_OK || cli->workers < 1 ||
+        cli->workers > WORKERS_MAX || cli->workers_min > cli->workers) {
+        return STATUS_INVALID;
+    }
+    return STATUS_OK;
+}
+
 struct parser {
     struct cli *cli;
     int argc;
@@ -210,10 +239,10 @@ static enum status store_value(struct parser *p, size_t flag, const char *value)
         return status == STATUS_OK ? status
                                    : bad_value(p, flag, "a time such as 30s");
     case FLAG_WORKERS:
-        status = count_value(value, &cli->workers);
-        return status == STATUS_OK && cli->workers >= 1 && cli->workers <= 64
-                   ? STATUS_OK
-                   : bad_value(p, flag, "a number from 1 to 64");
+        status = workers_value(value, cli);
+        return status == STATUS_OK
+                   ? status
+                   : bad_value(p, flag, "a number from 1 to 64, or MIN:MAX");
     case FLAG_THREADS:
         status = count_value(value, &cli->threads);
         return status == STATUS_OK && cli->threads >= 1
@@ -229,6 +258,12 @@ static enum status store_value(struct parser *p, size_t flag, const char *value)
             return complain(p, "too many", "--set flags");
         }
         cli->sets[cli->sets_count++] = value;
+        break;
+    case FLAG_HOST:
+        if (cli->hosts_count == CLI_HOSTS_MAX) {
+            return complain(p, "too many", "--host flags");
+        }
+        cli->hosts[cli->hosts_count++] = value;
         break;
     default:
         break;
@@ -336,6 +371,11 @@ static enum status check_whole(struct parser *p)
                            cli->verb != NULL ? cli->verb->name : "");
             return STATUS_INVALID;
         }
+    }
+    if (cli->workers_min != 0 && cli->verb != NULL &&
+        cli->verb->group != GROUP_RUN) {
+        return bad_value(p, FLAG_WORKERS,
+                         "a number: a range is for `run` and `launch`");
     }
     if (cli->verb != NULL && cli->values[FLAG_HELP] == NULL &&
         cli->arguments_count < cli->verb->arguments_least) {

@@ -1,5 +1,6 @@
 #include "client/print.h"
 
+#include "base/limits.h"
 #include "base/text.h"
 #include "client/json.h"
 #include "client/table.h"
@@ -185,6 +186,28 @@ static void print_figures(struct print *print, const cJSON *document)
     }
 }
 
+/* What the store takes, and what this job's versions may need of it. */
+static void print_disk(struct print *print, const cJSON *document)
+{
+    char used[40];
+    char file[40];
+    char version[40];
+    char most[40];
+    char line[LINE_BYTES_MAX];
+
+    look_bytes(json_number(document, "store_used_bytes"), used);
+    look_bytes(json_number(document, "store_file_bytes"), file);
+    (void)snprintf(line, sizeof(line), "%s used of %s on disk", used, file);
+    print_line(print, "store", line);
+    if (json_number(document, "forecast_bytes") > 0) {
+        look_bytes(json_number(document, "version_bytes"), version);
+        look_bytes(json_number(document, "forecast_bytes"), most);
+        (void)snprintf(line, sizeof(line),
+                       "about %s a version, at most %s in all", version, most);
+        print_line(print, "forecast", line);
+    }
+}
+
 void print_status(struct print *print, const cJSON *document)
 {
     char shape[LINE_BYTES_MAX];
@@ -202,24 +225,28 @@ void print_status(struct print *print, const cJSON *document)
     look_count(&print->look, json_number(document, "parameters"), parameters);
     (void)snprintf(line, sizeof(line), "%s, %s parameters", shape, parameters);
     print_line(print, "shape", line);
-    (void)snprintf(line, sizeof(line), "%s, %.0f in all",
-                   json_text(document, "head"),
-                   json_number(document, "versions"));
-    print_line(print, "version", line);
+    if (json_number(document, "versions") > 0) {
+        (void)snprintf(line, sizeof(line), "%s, %.0f in all",
+                       json_text(document, "head"),
+                       json_number(document, "versions"));
+        print_line(print, "version", line);
+    }
     print_figures(print, document);
+    print_disk(print, document);
     print_shares(print, cJSON_GetObjectItemCaseSensitive(document, "workers"));
 }
 
 void print_workers(struct print *print, const cJSON *document)
 {
     static const struct table_column columns[] = {
-        {"WORKER", false, 0, false},  {"NAME", false, 5, false},
-        {"STATE", false, 0, false},   {"JOB", false, 6, false},
-        {"SHARDS", true, 4, false},   {"SHARD STEPS", true, 3, false},
-        {"SENT", true, 2, false},     {"THREADS", true, 1, true},
-        {"SEEN", true, 3, false},     {"HOST", false, 1, true},
-        {"PID", true, 1, true},       {"KERNELS", false, 1, true},
-        {"ENDPOINT", false, 1, true},
+        {"WORKER", false, 0, false},     {"NAME", false, 5, false},
+        {"STATE", false, 0, false},      {"JOB", false, 6, false},
+        {"SHARDS", true, 4, false},      {"LAG", true, 3, false},
+        {"SHARD STEPS", true, 2, false}, {"SENT", true, 2, false},
+        {"THREADS", true, 1, true},      {"SEEN", true, 3, false},
+        {"HOST", false, 1, true},        {"PID", true, 1, true},
+        {"KERNELS", false, 1, true},     {"ENDPOINT", false, 1, true},
+        {"WHY", false, 4, false},
     };
     struct table *table = table_open(columns, COUNT_OF(columns));
     const cJSON *worker = NULL;
@@ -231,6 +258,7 @@ void print_workers(struct print *print, const cJSON *document)
         char seen[40];
         char pid[40];
         const char *state = json_text(worker, "state");
+        const char *reason = json_text(worker, "reason");
 
         look_bytes(json_number(worker, "bytes_sent"), sent);
         look_seconds(json_number(worker, "seen_seconds"), seen);
@@ -240,6 +268,7 @@ void print_workers(struct print *print, const cJSON *document)
         table_add_painted(table, state, paint_of_state(state));
         table_add(table, json_text(worker, "job"));
         table_add_count(table, &print->look, json_number(worker, "shards"));
+        table_add_count(table, &print->look, json_number(worker, "lag"));
         table_add_count(table, &print->look,
                         json_number(worker, "shard_steps"));
         table_add(table, sent);
@@ -249,6 +278,7 @@ void print_workers(struct print *print, const cJSON *document)
         table_add(table, pid);
         table_add(table, json_text(worker, "kernels"));
         table_add(table, json_text(worker, "endpoint"));
+        table_add(table, reason[0] != '\0' ? reason : "-");
     }
     finish(print, table);
 }
@@ -343,6 +373,12 @@ void print_evaluation(struct print *print, const cJSON *document)
     }
     add_evaluation(print, table, "all", document);
     finish(print, table);
+    if (json_number(document, "left_out") > 0) {
+        (void)fprintf(print->out,
+                      "The oldest %.0f tasks are left out: %d are evaluated at "
+                      "most.\n",
+                      json_number(document, "left_out"), EVALUATED_TASKS_MAX);
+    }
 }
 
 void print_tags(struct print *print, const cJSON *document)
@@ -405,4 +441,21 @@ void print_version_tool(struct print *print, const cJSON *document)
     (void)snprintf(line, sizeof(line), "%s, %s", json_text(about, "store"),
                    bytes);
     print_line(print, "store", line);
+    if (json_number(about, "calls_refused") > 0 ||
+        json_number(about, "handshakes_refused") > 0 ||
+        json_number(about, "connections_refused") > 0) {
+        (void)snprintf(line, sizeof(line),
+                       "%.0f calls, %.0f handshakes, %.0f connections",
+                       json_number(about, "calls_refused"),
+                       json_number(about, "handshakes_refused"),
+                       json_number(about, "connections_refused"));
+        print_line(print, "turned away", line);
+    }
+    if (json_number(about, "keys_refused") > 0 ||
+        json_number(about, "messages_refused") > 0) {
+        (void)snprintf(line, sizeof(line), "%.0f unknown keys, %.0f messages",
+                       json_number(about, "keys_refused"),
+                       json_number(about, "messages_refused"));
+        print_line(print, "of workers", line);
+    }
 }

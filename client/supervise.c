@@ -249,19 +249,20 @@ static uint64_t start_due(struct supervisor *s)
     return next_ms - now_ms;
 }
 
+/* The coordinator first: it saves its jobs and tells the workers to end. A
+ * worker that gets our signal before would ask to hand over its shards, to
+ * nobody; who is left when the coordinator is gone says goodbye at the second
+ * signal. */
 static void end_all(struct supervisor *s)
 {
-    for (size_t i = 0; i < s->children_count; i++) {
+    spawn_end(s->children[0].pid, COORDINATOR_END_MS);
+    for (size_t i = 1; i < s->children_count; i++) {
         if (s->children[i].pid > 0) {
             (void)kill(s->children[i].pid, SIGTERM);
         }
     }
-    for (size_t i = 0; i < s->children_count; i++) {
-        struct child *child = &s->children[i];
-
-        spawn_end(child->pid, child->kind == CHILD_COORDINATOR
-                                  ? COORDINATOR_END_MS
-                                  : WORKERS_END_MS);
+    for (size_t i = 1; i < s->children_count; i++) {
+        spawn_end(s->children[i].pid, WORKERS_END_MS);
     }
 }
 

@@ -211,13 +211,22 @@ static int be_there(struct tool *tool, enum tool_need need)
 static int open_handle(struct tool *tool)
 {
     char target[PATH_BYTES_MAX];
+    char why[2 * ERROR_BYTES_MAX] = "the socket's path is too long.";
     struct cajal_options options = {
         .address = tool->cli.values[FLAG_ADDRESS],
+        .keys = tool->cli.values[FLAG_KEYS],
+        .ca = tool->cli.values[FLAG_CA],
+        .token_file = tool->cli.values[FLAG_TOKEN_FILE],
+        .why = why,
+        .why_size = sizeof(why),
         .timeout_ms = tool->cli.timeout_ms,
         .insecure = tool->cli.values[FLAG_INSECURE] != NULL,
     };
     enum status status = STATUS_OK;
 
+    if (options.keys == NULL) {
+        options.keys = conf_environment("CAJAL_KEYS", NULL);
+    }
     if (options.address == NULL) {
         status = place_target(&tool->place, target, sizeof(target));
         options.address = target;
@@ -225,16 +234,8 @@ static int open_handle(struct tool *tool)
     if (status == STATUS_OK) {
         status = cajal_open(&options, &tool->cajal);
     }
-    if (status == STATUS_INVALID && !place_is_local(options.address)) {
-        return tool_usage(tool,
-                          "%s is not on this machine, and this release does "
-                          "not encrypt. Use an ssh tunnel, or add --insecure "
-                          "where the network is yours alone.",
-                          options.address);
-    }
     if (status != STATUS_OK) {
-        return tool_fail(tool, status, "cannot connect to %s.",
-                         options.address);
+        return tool_fail(tool, status, "%s", why);
     }
     return EXIT_DONE;
 }

@@ -25,6 +25,7 @@ enum exit_code {
     EXIT_NO_ANSWER = 5,
     EXIT_STATE = 6,
     EXIT_FAULT = 7,
+    EXIT_STILL_GOING = 8,
     EXIT_BUG = 70,
     EXIT_INTERRUPTED = 130,
     EXIT_TERMINATED = 143

@@ -11,7 +11,9 @@ enum {
     BAR_CELLS_MAX = 20,
     BAR_CELLS_NARROW = 10,
     BAR_COLUMNS = 100,
-    TEXT_BYTES_MAX = 512
+    TEXT_BYTES_MAX = 512,
+    KIND_COLUMNS = 8,
+    HANGING_COLUMNS_LEAST = 20 /* narrower: the terminal breaks the line */
 };
 
 /* Renewals and decisions not to act come by the hundred; `history`, `status`
@@ -167,6 +169,45 @@ void watch_progress_line(const struct look *look,
     }
 }
 
+/* The last space that has at most room columns before it; NULL: none. */
+static const char *last_space(const char *text, size_t room)
+{
+    const char *space = NULL;
+    size_t width = 0;
+
+    for (; *text != '\0' && width <= room; text++) {
+        if (*text == ' ') {
+            space = text;
+        }
+        width += ((unsigned char)*text & 0xc0) != 0x80; /* not a follower */
+    }
+    return space;
+}
+
+/* The rest of a line that has begun with indent columns. What does not fit goes
+ * on below it, so that the columns before it stay readable. */
+static void print_hanging(const struct look *look,
+                          const char *text,
+                          size_t indent,
+                          FILE *out)
+{
+    size_t columns = (size_t)look->columns;
+    size_t room =
+        columns >= indent + HANGING_COLUMNS_LEAST ? columns - indent : SIZE_MAX;
+
+    while (look_width(text) > room) {
+        const char *space = last_space(text, room);
+
+        if (space == NULL) { /* one long word: the terminal breaks it */
+            break;
+        }
+        (void)fprintf(out, "%.*s\n%*s", (int)(space - text), text, (int)indent,
+                      "");
+        text = space + 1;
+    }
+    (void)fprintf(out, "%s\n", text);
+}
+
 void watch_event_line(const struct look *look,
                       const cJSON *event,
                       double elapsed_seconds,
@@ -178,6 +219,7 @@ void watch_event_line(const struct look *look,
     const char *begin = "";
     const char *end = "";
     unsigned seconds = (unsigned)elapsed_seconds;
+    int before = 0; /* columns */
 
     if (strcmp(kind, "grow") == 0) {
         begin = look_paint(look, PAINT_GOOD);
@@ -188,8 +230,9 @@ void watch_event_line(const struct look *look,
     }
     look_clean(text[0] != '\0' ? text : json_text(event, "state"), clean,
                sizeof(clean));
-    (void)fprintf(out, " %02u:%02u  %-5s %s%-8s%s %s\n", seconds / 60,
-                  seconds % 60, json_text(event, "version"), begin, kind, end,
-                  clean);
+    before = fprintf(out, " %02u:%02u  %-5s ", seconds / 60, seconds % 60,
+                     json_text(event, "version"));
+    (void)fprintf(out, "%s%-*s%s ", begin, KIND_COLUMNS, kind, end);
+    print_hanging(look, clean, (size_t)(before + KIND_COLUMNS + 1), out);
     (void)fflush(out);
 }

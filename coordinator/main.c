@@ -3,9 +3,11 @@
 
 #include "base/conf.h"
 #include "base/hash.h"
+#include "base/keyfile.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "coordinator/shell/address.h"
+#include "coordinator/shell/inspector.h"
 #include "coordinator/shell/shell.h"
 
 #include <errno.h>
@@ -40,6 +42,9 @@ struct settings {
     char listen[PATH_BYTES_MAX];
     char workers[PATH_BYTES_MAX];
     char chunks[PATH_BYTES_MAX];
+    char keys[PATH_BYTES_MAX];
+    char inspect[PATH_BYTES_MAX];
+    char into[PATH_BYTES_MAX];
     char log_level[PATH_BYTES_MAX];
     char log_file[PATH_BYTES_MAX];
     uint64_t heartbeat_ms;
@@ -70,9 +75,18 @@ static const struct conf_entry table[] = {
     {"resume", CONF_FLAG, "no", 0, 0, NULL,
      "go on with the jobs that ran when the last one ended",
      offsetof(struct settings, resume)},
+    {"keys", CONF_TEXT, NULL, 0, 0, "DIR",
+     "keys of `cajal keys init`; where an address needs them and none is "
+     "given, ~/.config/cajal/keys",
+     offsetof(struct settings, keys)},
     {"insecure", CONF_FLAG, "no", 0, 0, NULL,
      "allow addresses that other machines reach, without encryption",
      offsetof(struct settings, insecure)},
+    {"inspect", CONF_TEXT, NULL, 0, 0, "WHAT",
+     "verify or backup: do that beside the store's owner, and end",
+     offsetof(struct settings, inspect)},
+    {"into", CONF_TEXT, NULL, 0, 0, "DIR", "where the backup goes",
+     offsetof(struct settings, into)},
     {"heartbeat-ms", CONF_U64, "500", 10, 60000, "ms",
      "how often workers say that they live",
      offsetof(struct settings, heartbeat_ms)},
@@ -223,6 +237,21 @@ static bool fill(char out[PATH_BYTES_MAX],
                 (const char *const[]){start, dir, name, NULL});
 }
 
+/* Keys are for addresses that other machines reach; so the default directory
+ * is looked for only there. */
+static void find_keys(struct settings *settings)
+{
+    char path[PATH_BYTES_MAX];
+    bool local = address_is_local(settings->listen) &&
+                 address_is_local(settings->workers) &&
+                 address_is_local(settings->chunks);
+
+    if (settings->keys[0] == '\0' && !settings->insecure && !local &&
+        keyfile_default_dir(path) == STATUS_OK && access(path, F_OK) == 0) {
+        (void)JOIN(settings->keys, path);
+    }
+}
+
 static bool fill_options(struct settings *settings, struct shell_options *out)
 {
     const char *runtime = settings->runtime;
@@ -237,6 +266,9 @@ static bool fill_options(struct settings *settings, struct shell_options *out)
     memcpy(out->listen, settings->listen, sizeof(out->listen));
     memcpy(out->workers, settings->workers, sizeof(out->workers));
     memcpy(out->chunks, settings->chunks, sizeof(out->chunks));
+    find_keys(settings);
+    memcpy(out->keys, settings->keys, sizeof(out->keys));
+    memcpy(out->program, "/proc/self/exe", sizeof("/proc/self/exe"));
     out->transient = settings->transient;
     out->resume = settings->resume;
     out->insecure = settings->insecure;
@@ -245,11 +277,12 @@ static bool fill_options(struct settings *settings, struct shell_options *out)
     return true;
 }
 
-/* The links are not encrypted. */
+/* The links are encrypted under keys alone. */
 static bool check_endpoints(const struct settings *settings)
 {
-    return settings->insecure || (address_is_local(settings->workers) &&
-                                  address_is_local(settings->chunks));
+    return settings->insecure || settings->keys[0] != '\0' ||
+           (address_is_local(settings->workers) &&
+            address_is_local(settings->chunks));
 }
 
 /* --- The log --- */
@@ -343,6 +376,21 @@ static int run(const struct shell_options *options)
     return exit_code(status);
 }
 
+/* What the coordinator starts beside itself. */
+static int inspect(const struct settings *settings)
+{
+    if (settings->store[0] != '\0' &&
+        strcmp(settings->inspect, "verify") == 0) {
+        return inspect_verify(settings->store);
+    }
+    if (settings->store[0] != '\0' && settings->into[0] != '\0' &&
+        strcmp(settings->inspect, "backup") == 0) {
+        return inspect_backup(settings->store, settings->into);
+    }
+    return fail(EXIT_USAGE, "--inspect is verify, or backup --into DIR, and "
+                            "needs --store DIR.");
+}
+
 int main(int argc, char **argv)
 {
     static struct settings settings;
@@ -363,6 +411,11 @@ int main(int argc, char **argv)
         return fail(EXIT_USAGE, "cannot log: --log is debug, info, warn "
                                 "or error, and --log-file must be writable.");
     }
+    /* A limit on the size of files is a full disk, and no reason to die. */
+    (void)signal(SIGXFSZ, SIG_IGN);
+    if (settings.inspect[0] != '\0') {
+        return inspect(&settings);
+    }
     if (!find_store(&settings, text, sizeof(text))) {
         return fail(settings.store[0] == '\0' ? EXIT_USAGE : EXIT_STORE, text);
     }
@@ -373,8 +426,9 @@ int main(int argc, char **argv)
     if (!check_endpoints(&settings)) {
         return fail(EXIT_USAGE,
                     "workers and chunks would be reachable from other "
-                    "machines and nothing would be encrypted. Use 127.0.0.1 "
-                    "or ipc://, or add --insecure on a network you trust.");
+                    "machines and nothing would be encrypted. Make keys (cajal "
+                    "keys init) and add --keys DIR, or use 127.0.0.1 or "
+                    "ipc://, or add --insecure on a network you trust.");
     }
     return run(&options);
 }

@@ -123,7 +123,29 @@ bool codec_printable(const unsigned char *bytes, size_t size)
     return true;
 }
 
+/* The same, but in lines. */
+static bool is_lines(const unsigned char *bytes, size_t size)
+{
+    size_t begin = 0;
+
+    for (size_t at = 0; at < size; at++) {
+        if (bytes[at] != '\n' && bytes[at] != '\r' && bytes[at] != '\t') {
+            continue;
+        }
+        if (!codec_printable(bytes + begin, at - begin)) {
+            return false;
+        }
+        begin = at + 1;
+    }
+    return codec_printable(bytes + begin, size - begin);
+}
+
 /* The scan: raw bytes against the schema, before anything is unpacked. */
+
+enum {
+    RULE_STRICT = 1, /* no field that the schema does not know */
+    RULE_LINES = 2   /* strings may have line breaks and tabs */
+};
 
 struct scan {
     const unsigned char *data;
@@ -158,30 +180,32 @@ static bool scan_skip(struct scan *scan, uint64_t count)
 
 static bool scan_message(const ProtobufCMessageDescriptor *descriptor,
                          struct scan scan,
-                         bool strict,
+                         unsigned rules,
                          unsigned depth);
 
 /* The payload of a field with a length: data, just behind the length. */
 static bool scan_payload(const ProtobufCFieldDescriptor *field,
                          struct scan payload,
-                         bool strict,
+                         unsigned rules,
                          unsigned depth)
 {
     if (field == NULL) {
-        return !strict;
+        return (rules & RULE_STRICT) == 0;
     }
     if (field->type == PROTOBUF_C_TYPE_STRING) {
-        return codec_printable(payload.data, payload.size);
+        return (rules & RULE_LINES) != 0
+                   ? is_lines(payload.data, payload.size)
+                   : codec_printable(payload.data, payload.size);
     }
     if (field->type == PROTOBUF_C_TYPE_MESSAGE) {
-        return scan_message(field->descriptor, payload, strict, depth + 1);
+        return scan_message(field->descriptor, payload, rules, depth + 1);
     }
     return true;
 }
 
 static bool scan_field(const ProtobufCMessageDescriptor *descriptor,
                        struct scan *scan,
-                       bool strict,
+                       unsigned rules,
                        unsigned depth)
 {
     const ProtobufCFieldDescriptor *field = NULL;
@@ -193,7 +217,7 @@ static bool scan_field(const ProtobufCMessageDescriptor *descriptor,
     }
     field = protobuf_c_message_descriptor_get_field(descriptor,
                                                     (unsigned)(tag >> 3));
-    if (field == NULL && strict) {
+    if (field == NULL && (rules & RULE_STRICT) != 0) {
         return false;
     }
     switch (tag & 7) {
@@ -215,23 +239,32 @@ static bool scan_field(const ProtobufCMessageDescriptor *descriptor,
         field,
         (struct scan){.data = scan->data + scan->at - (size_t)value,
                       .size = (size_t)value},
-        strict, depth);
+        rules, depth);
 }
 
 static bool scan_message(const ProtobufCMessageDescriptor *descriptor,
                          struct scan scan,
-                         bool strict,
+                         unsigned rules,
                          unsigned depth)
 {
     if (depth > CODEC_DEPTH_MAX) {
         return false;
     }
     while (scan.at < scan.size) {
-        if (!scan_field(descriptor, &scan, strict, depth)) {
+        if (!scan_field(descriptor, &scan, rules, depth)) {
             return false;
         }
     }
     return true;
+}
+
+bool codec_texts_are_sound(const ProtobufCMessageDescriptor *descriptor,
+                           const void *bytes,
+                           size_t size)
+{
+    const struct scan scan = {.data = bytes, .size = size};
+
+    return scan_message(descriptor, scan, RULE_LINES, 0);
 }
 
 enum status codec_unpack(const struct codec_schema *schema,
@@ -248,7 +281,8 @@ enum status codec_unpack(const struct codec_schema *schema,
     if (size > schema->bytes_max) {
         return STATUS_INVALID;
     }
-    if (!scan_message(schema->descriptor, scan, schema->strict, 0)) {
+    if (!scan_message(schema->descriptor, scan,
+                      schema->strict ? RULE_STRICT : 0, 0)) {
         return STATUS_INVALID;
     }
     message =

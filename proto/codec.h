@@ -63,6 +63,12 @@ enum status codec_unpack(const struct codec_schema *schema,
                          struct region *region,
                          struct ProtobufCMessage **out) MUST_CHECK;
 
+/* Are all strings of the message, at any depth, UTF-8 that may be shown, line
+ * breaks and tabs being allowed? For what is unpacked elsewhere (gRPC). */
+bool codec_texts_are_sound(const struct ProtobufCMessageDescriptor *descriptor,
+                           const void *bytes,
+                           size_t size) MUST_CHECK;
+
 /* Into fresh memory (mem_free). INVALID: over bytes_max. NO_MEMORY. */
 enum status codec_pack(const struct ProtobufCMessage *message,
                        size_t bytes_max,

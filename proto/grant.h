@@ -31,10 +31,16 @@ struct grant {
     uint32_t evaluate_count;
     bool guard; /* evaluate the guard examples before and after the edits */
     uint64_t version; /* cut under this number; 0: no cut */
-    bool hold;        /* wait for a release after the cut */
-    bool closing;     /* the last grant of the job */
-    bool resumed;     /* boundary work was done before the version restored:
-                         skip evaluations, edits and cut */
+    /* Also keep a copy of the state in memory, and one on a buddy, after the
+     * edits: a point that the job can go back to. Never journaled: how often is
+     * a matter of time, and changes no bit. `kept` is interval + 1 of the point
+     * that is complete, 0: none; copies of all others may go. */
+    bool keep;
+    uint64_t kept;
+    bool hold;    /* wait for a release after the cut */
+    bool closing; /* the last grant of the job */
+    bool resumed; /* boundary work was done before the version restored:
+                     skip evaluations, edits and cut */
     uint32_t settings_count;
     struct grant_setting settings[GRANT_SETTINGS_MAX];
     uint32_t edits_count;

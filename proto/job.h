@@ -140,8 +140,10 @@ struct keep_spec {
 };
 
 struct run_spec {
-    uint32_t workers;
-    uint32_t threads; /* compute threads per worker */
+    uint32_t workers;     /* at most, where there is a least */
+    uint32_t workers_min; /* it can do with these; 0: with no fewer than
+                             workers */
+    uint32_t threads;     /* compute threads per worker */
 };
 
 struct job_spec {

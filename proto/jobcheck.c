@@ -361,9 +361,22 @@ static void check_stop_rule(struct job_faults *faults,
     fault_add(faults, path, "is none of the rules that there are", "");
 }
 
+static void check_evaluate(struct job_faults *faults,
+                           const struct job_spec *spec)
+{
+    _Static_assert(EVALUATED_TASKS_MAX == 126, "the sentence says so");
+    check_kind(faults, "evaluate.on", spec->evaluate.on, EVALUATE_SEEN);
+    if (spec->evaluate.at_task_end && spec->evaluate.on == EVALUATE_SEEN &&
+        job_tasks_count(spec) > EVALUATED_TASKS_MAX) {
+        fault_add(faults, "evaluate.on",
+                  "in this release, seen is for jobs of at most 126 tasks; "
+                  "current is for any number",
+                  "data.tasks");
+    }
+}
+
 static void check_stop(struct job_faults *faults, const struct job_spec *spec)
 {
-    check_kind(faults, "evaluate.on", spec->evaluate.on, EVALUATE_SEEN);
     if (spec->stop_rules_count > STOP_RULES_MAX) {
         fault_add(faults, "stop.any", "must be at most 4 rules", "");
         return;
@@ -505,6 +518,10 @@ static void check_keep_and_run(struct job_faults *faults,
     check_range(faults, "keep.last", spec->keep.last, (struct bounds){0, 1e6});
     check_range(faults, "run.workers", spec->run.workers,
                 (struct bounds){1, WORKERS_MAX});
+    if (spec->run.workers_min > spec->run.workers &&
+        spec->run.workers <= WORKERS_MAX) {
+        fault_add(faults, "run.workers", "is a range from more to fewer", "");
+    }
     check_range(faults, "run.threads", spec->run.threads,
                 (struct bounds){1, THREADS_MAX});
 }
@@ -525,6 +542,7 @@ void job_faults(const struct job_spec *spec, struct job_faults *out)
     check_model(out, &spec->model);
     check_kind(out, "loss", spec->loss, LOSS_MEAN_SQUARED_ERROR);
     check_train(out, &spec->train);
+    check_evaluate(out, spec);
     check_stop(out, spec);
     check_plasticity(out, spec);
     check_keep_and_run(out, spec);

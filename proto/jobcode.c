@@ -225,12 +225,14 @@ size_t jobcode_encode(const struct job_spec *spec, void *out)
     write_u32(&w, spec->keep.on);
     write_u32(&w, spec->keep.last);
     write_u32(&w, spec->run.workers);
+    write_u32(&w, spec->run.workers_min);
     write_u32(&w, spec->run.threads);
     CHECK(!w.failed);
     return w.at;
 }
 
-static void read_spec(struct reader *r, struct job_spec *spec)
+/* Format 1 had one number of workers. */
+static void read_spec(struct reader *r, uint16_t format, struct job_spec *spec)
 {
     memset(spec, 0, sizeof(*spec)); /* padding too: equal jobs, equal bytes */
     read_text(r, spec->name, sizeof(spec->name));
@@ -248,6 +250,7 @@ static void read_spec(struct reader *r, struct job_spec *spec)
     spec->keep.on = read_u32(r);
     spec->keep.last = read_u32(r);
     spec->run.workers = read_u32(r);
+    spec->run.workers_min = format >= 2 ? read_u32(r) : 0;
     spec->run.threads = read_u32(r);
 }
 
@@ -265,10 +268,10 @@ enum status jobcode_decode(const void *bytes, size_t size, struct job_spec *out)
     if (r.failed || magic != MAGIC) {
         return STATUS_CORRUPT;
     }
-    if (format != JOBCODE_FORMAT) {
+    if (format < 1 || format > JOBCODE_FORMAT) {
         return STATUS_UNSUPPORTED;
     }
-    read_spec(&r, &spec);
+    read_spec(&r, format, &spec);
     if (r.failed || r.at != r.size) {
         return STATUS_CORRUPT;
     }

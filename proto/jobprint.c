@@ -141,6 +141,21 @@ static void print_text(struct text *out, const char *text)
     text_add(out, "\"");
 }
 
+/* "2:" of a range 2:8. */
+static void print_least(struct printing *p, const struct schema_key *row)
+{
+    uint32_t least = 0;
+
+    if (row->least_offset != 0) {
+        memcpy(&least, (const char *)p->spec + row->least_offset,
+               sizeof(least));
+    }
+    if (least != 0) {
+        text_u64(p->out, least);
+        text_add(p->out, ":");
+    }
+}
+
 static void print_value(struct printing *p, const struct schema_key *row)
 {
     const char *word;
@@ -175,6 +190,7 @@ static void print_value(struct printing *p, const struct schema_key *row)
         text_add(p->out, word);
         return;
     }
+    print_least(p, row);
     text_u64(p->out, whole_of(p, row));
     if (row->unit != NULL && !row->bare) {
         text_add(p->out, " ");

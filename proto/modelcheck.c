@@ -136,15 +136,17 @@ bool modelcheck_grant(const struct grant *grant)
         !counted(grant->first_step + grant->steps)) {
         return false;
     }
-    if (grant->task >= TASKS_MAX || !counted(grant->task_examples) ||
+    if (grant->task >= TASKS_MAX || grant->task_examples < 1 ||
+        !counted(grant->task_examples) ||
         grant->position > grant->task_examples) {
         return false;
     }
-    if (grant->evaluate_count > TASKS_MAX ||
+    if (grant->evaluate_count > EVALUATED_TASKS_MAX ||
         grant->evaluate_first > TASKS_MAX - grant->evaluate_count) {
         return false;
     }
-    return counted(grant->version) && boundary_valid(grant);
+    return counted(grant->version) && counted(grant->kept) &&
+           boundary_valid(grant);
 }
 
 /* Chunks of a tensor of this size: all but the last are CHUNK_BYTES_MAX. */
@@ -183,7 +185,7 @@ bool modelcheck_record(const struct shard_record *record)
         return false;
     }
     if (record->tensors_count > SHARD_TENSORS_MAX ||
-        record->evaluations_count > REPORT_EVALUATIONS_MAX) {
+        record->evaluations_count > REPORT_EVALUATIONS_MAX / 2) {
         return false;
     }
     for (uint32_t i = 0; i < record->tensors_count; i++) {

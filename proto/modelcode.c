@@ -289,6 +289,8 @@ enum status modelcode_get_grant(const struct Cajal__V1__Grant *from,
     grant->hold = from->hold != 0;
     grant->closing = from->closing != 0;
     grant->resumed = from->resumed != 0;
+    grant->keep = from->keep != 0;
+    grant->kept = from->kept;
     get_boundary(from, grant);
     return modelcheck_grant(grant) ? STATUS_OK : STATUS_INVALID;
 }
@@ -405,6 +407,8 @@ struct Cajal__V1__Grant *modelcode_put_grant(const struct grant *from,
     to->hold = from->hold;
     to->closing = from->closing;
     to->resumed = from->resumed;
+    to->keep = from->keep;
+    to->kept = from->kept;
     return put_boundary(from, to, region) ? to : NULL;
 }
 

@@ -97,3 +97,90 @@ void histogram_add(struct histogram *histogram, double value)
 {
     histogram->count[histogram_bin(value)]++;
 }
+
+/* --- The hash --- */
+
+/* One round of multiply and shift, as in SplitMix64 (Steele, Lea and Flood,
+ * 2014). For a given word it is a bijection, so that no difference gets lost
+ * on the way but by another difference. */
+uint64_t report_hash_join(uint64_t hash, uint64_t next)
+{
+    hash = (hash ^ next) * UINT64_C(0x9e3779b97f4a7c15);
+    return hash ^ hash >> 32;
+}
+
+static uint64_t join_real(uint64_t hash, double value)
+{
+    uint64_t bits;
+
+    memcpy(&bits, &value, sizeof(bits));
+    return report_hash_join(hash, bits);
+}
+
+static uint64_t join_histogram(uint64_t hash, const struct histogram *histogram)
+{
+    for (uint32_t b = 0; b < HISTOGRAM_BINS; b += 2) {
+        uint64_t low = histogram->count[b];
+        uint64_t high = histogram->count[b + 1];
+
+        hash = report_hash_join(hash, high << 32 | low);
+    }
+    return hash;
+}
+
+static uint64_t join_sums(uint64_t hash, const struct layer_sums *sums)
+{
+    hash = report_hash_join(hash, (uint64_t)sums->units << 32 | sums->live);
+    hash =
+        report_hash_join(hash, (uint64_t)sums->eligible << 32 | sums->dormant);
+    hash = report_hash_join(hash, sums->examples);
+    hash = join_real(hash, sums->h);
+    hash = join_real(hash, sums->h_abs);
+    hash = join_real(hash, sums->h_square);
+    hash = join_real(hash, sums->firings);
+    hash = join_real(hash, sums->taylor);
+    hash = join_real(hash, sums->weight_abs);
+    hash = report_hash_join(hash, sums->weights);
+    hash = join_real(hash, sums->utility);
+    hash = join_histogram(hash, &sums->activity);
+    return join_histogram(hash, &sums->utilities);
+}
+
+static uint64_t join_candidate(uint64_t hash, const struct candidate *candidate)
+{
+    hash = report_hash_join(hash, candidate->id.line);
+    hash = report_hash_join(hash, candidate->id.birth);
+    hash = report_hash_join(hash, candidate->age);
+    hash = join_real(hash, candidate->utility);
+    return join_real(hash, candidate->mean);
+}
+
+static uint64_t join_evaluation(uint64_t hash, const struct evaluation *e)
+{
+    hash = report_hash_join(hash, (uint64_t)e->set << 32 | e->task);
+    hash = report_hash_join(hash, e->examples);
+    hash = report_hash_join(hash, e->correct);
+    return join_real(hash, e->loss_sum);
+}
+
+uint64_t report_hash(const struct report *report)
+{
+    uint64_t hash = report_hash_join(0, report->interval);
+
+    hash =
+        report_hash_join(hash, (uint64_t)report->layer << 32 | report->shard);
+    hash = join_sums(hash, &report->sums);
+    hash = report_hash_join(hash, report->candidates_count);
+    for (uint32_t c = 0; c < report->candidates_count; c++) {
+        hash = join_candidate(hash, &report->candidates[c]);
+    }
+    hash = report_hash_join(hash, report->examples);
+    hash = report_hash_join(hash, report->correct);
+    hash = join_real(hash, report->loss_sum);
+    hash = report_hash_join(hash, report->evaluations_count);
+    for (uint32_t e = 0; e < report->evaluations_count; e++) {
+        hash = join_evaluation(hash, &report->evaluations[e]);
+    }
+    hash = report_hash_join(hash, report->not_finite);
+    return report_hash_join(hash, report->not_finite_step);
+}

@@ -93,6 +93,12 @@ void report_merge_layer(const struct report *const *reports,
                         uint32_t shards_count,
                         struct layer_sums *out);
 
+/* Of all fields but the term, so of what a replay must report again to the last
+ * bit. Not for use against anybody who wants two reports to have the same. */
+uint64_t report_hash(const struct report *report);
+/* Of several, in order; begin with hash 0. */
+uint64_t report_hash_join(uint64_t hash, uint64_t next);
+
 void histogram_add(struct histogram *histogram, double value);
 
 #endif /* PROTO_REPORT_H */

@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "proto/cajal/v1/control.pb-c.h"
+#include "proto/codec.h"
 
 #include <grpc/grpc.h>
 #include <grpc/byte_buffer.h>
@@ -37,11 +38,16 @@ static const struct rpc_entry table[RPC_METHODS_COUNT] = {
     ENTRY(EVALUATE, "Evaluate", true, evaluate_request, task_evaluation),
     ENTRY(METRICS, "Metrics", true, metrics_request, task_metrics),
     ENTRY(VERIFY, "Verify", true, verify_request, verify_reply),
+    ENTRY(BACKUP, "Backup", true, backup_request, backup_reply),
+    ENTRY(GC, "Gc", true, gc_request, gc_reply),
     ENTRY(LIST_WORKERS,
           "ListWorkers",
           true,
           list_workers_request,
           worker_summary),
+    ENTRY(CORDON, "Cordon", false, worker_request, worker_reply),
+    ENTRY(UNCORDON, "Uncordon", false, worker_request, worker_reply),
+    ENTRY(DRAIN, "Drain", false, worker_request, worker_reply),
     ENTRY(LOGS, "Logs", true, logs_request, log_line),
     ENTRY(SHUTDOWN, "Shutdown", false, shutdown_request, shutdown_reply),
 };
@@ -94,9 +100,10 @@ static void give(void *owner, void *memory)
     mem_free(memory);
 }
 
-enum status rpc_unpack(grpc_byte_buffer *buffer,
-                       const ProtobufCMessageDescriptor *type,
-                       ProtobufCMessage **out)
+static enum status unpack(grpc_byte_buffer *buffer,
+                          const ProtobufCMessageDescriptor *type,
+                          bool check_texts,
+                          ProtobufCMessage **out)
 {
     size_t left = RPC_MEMORY_MAX;
     ProtobufCAllocator allocator = {take, give, &left};
@@ -112,15 +119,32 @@ enum status rpc_unpack(grpc_byte_buffer *buffer,
     }
     slice = grpc_byte_buffer_reader_readall(&reader);
     grpc_byte_buffer_reader_destroy(&reader);
-    message =
-        protobuf_c_message_unpack(type, &allocator, GRPC_SLICE_LENGTH(slice),
-                                  GRPC_SLICE_START_PTR(slice));
+    if (!check_texts || codec_texts_are_sound(type, GRPC_SLICE_START_PTR(slice),
+                                              GRPC_SLICE_LENGTH(slice))) {
+        message = protobuf_c_message_unpack(type, &allocator,
+                                            GRPC_SLICE_LENGTH(slice),
+                                            GRPC_SLICE_START_PTR(slice));
+    }
     grpc_slice_unref(slice);
     if (message == NULL) {
         return STATUS_INVALID;
     }
     *out = message;
     return STATUS_OK;
+}
+
+enum status rpc_unpack(grpc_byte_buffer *buffer,
+                       const ProtobufCMessageDescriptor *type,
+                       ProtobufCMessage **out)
+{
+    return unpack(buffer, type, false, out);
+}
+
+enum status rpc_unpack_request(grpc_byte_buffer *buffer,
+                               const ProtobufCMessageDescriptor *type,
+                               ProtobufCMessage **out)
+{
+    return unpack(buffer, type, true, out);
 }
 
 void rpc_free(void *message)

@@ -22,6 +22,11 @@ struct grpc_byte_buffer;
  * message by almost fifty; honest lists of unit ids grow about fivefold. */
 enum { RPC_MEMORY_MAX = 32 << 20 };
 
+/* What a coordinator says first in each of its answers (initial metadata), so
+ * that a client can tell them from those of another gRPC service. */
+#define RPC_MARK_KEY "cajal-protocol"
+#define RPC_MARK_VALUE "1"
+
 /* The index into the table; the order of the service in control.proto. */
 enum rpc_method {
     RPC_ABOUT = 0,
@@ -46,7 +51,12 @@ enum rpc_method {
     RPC_EVALUATE,
     RPC_METRICS,
     RPC_VERIFY,
+    RPC_BACKUP,
+    RPC_GC,
     RPC_LIST_WORKERS,
+    RPC_CORDON,
+    RPC_UNCORDON,
+    RPC_DRAIN,
     RPC_LOGS,
     RPC_SHUTDOWN,
     RPC_METHODS_COUNT
@@ -72,6 +82,13 @@ enum status rpc_pack(const ProtobufCMessage *message,
 enum status rpc_unpack(struct grpc_byte_buffer *buffer,
                        const ProtobufCMessageDescriptor *type,
                        ProtobufCMessage **out) MUST_CHECK;
+
+/* The same for what comes from clients: INVALID also where a text is not UTF-8,
+ * or has a NUL (behind which protobuf-c would hide the rest) or another control
+ * character in it. */
+enum status rpc_unpack_request(struct grpc_byte_buffer *buffer,
+                               const ProtobufCMessageDescriptor *type,
+                               ProtobufCMessage **out) MUST_CHECK;
 
 void rpc_free(void *message); /* of rpc_unpack; accepts NULL */
 

@@ -69,11 +69,13 @@ struct schema_key {
     bool bare;                       /* the unit may be left out */
     uint64_t least;                  /* WHOLE, LIST */
     uint64_t most;                   /* WHOLE, LIST; 0: no bound here */
-    size_t stride;                   /* LIST: from element to element */
-    size_t count_offset;             /* LIST: of a uint32_t; 0: none */
-    bool flow;                       /* LIST: printed as [a, b] */
-    uint32_t stop;                   /* FIELD_STOP: enum stop_kind */
-    uint32_t role;                   /* POLICIES: enum role */
+    size_t least_offset; /* WHOLE: LEAST:MOST may stand here, and this is where
+                            LEAST rests, a uint32_t; 0: it may not */
+    size_t stride;       /* LIST: from element to element */
+    size_t count_offset; /* LIST: of a uint32_t; 0: none */
+    bool flow;           /* LIST: printed as [a, b] */
+    uint32_t stop;       /* FIELD_STOP: enum stop_kind */
+    uint32_t role;       /* POLICIES: enum role */
 };
 
 const struct schema_key *schema_table(size_t *out_count);

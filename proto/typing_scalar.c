@@ -365,13 +365,48 @@ static void type_flag(struct typing *typing,
     }
 }
 
-/* `2:8` for a number of workers is a range, known and not here yet. */
-static bool is_range(const struct yamlnode *node)
+/* The colon of `2:8`, or NULL: not a range. */
+static const char *range_colon(const struct yamlnode *node)
 {
     const char *colon = memchr(node->text, ':', node->text_size);
 
     return colon != NULL && colon > node->text && colon[-1] >= '0' &&
-           colon[-1] <= '9';
+                   colon[-1] <= '9'
+               ? colon
+               : NULL;
+}
+
+/* LEAST:MOST. The same number twice is that number. */
+static void type_range(struct typing *typing,
+                       const struct schema_key *row,
+                       const struct typing_at *at)
+{
+    const char *colon = range_colon(at->node);
+    struct typing_unit unit = {row->unit, row->bare};
+    struct yamlnode least = *at->node;
+    struct yamlnode most = *at->node;
+    struct typing_at at_least = *at;
+    struct typing_at at_most = *at;
+    uint64_t from = 0;
+    uint64_t to = 0;
+    uint32_t narrow;
+
+    least.text_size = (size_t)(colon - least.text);
+    most.text_size -= least.text_size + 1;
+    most.text = colon + 1;
+    at_least.node = &least;
+    at_most.node = &most;
+    if (!typing_whole(typing, &at_least, unit, &from) ||
+        !typing_whole(typing, &at_most, unit, &to)) {
+        return;
+    }
+    if (from == 0 || from > to || to > UINT32_MAX) {
+        fail_value(typing, at, "is not a range from fewer to more", "");
+        return;
+    }
+    narrow = from == to ? 0 : (uint32_t)from;
+    memcpy((char *)typing->spec + row->least_offset, &narrow, sizeof(narrow));
+    (void)store_whole(typing, row, at, to);
 }
 
 static void type_number(struct typing *typing,
@@ -381,8 +416,8 @@ static void type_number(struct typing *typing,
     double value = 0;
 
     if (row->type == SCHEMA_WHOLE) {
-        if (row->refusal != NULL && is_range(at->node)) {
-            typing_fail(typing, at, row->refusal, "");
+        if (row->least_offset != 0 && range_colon(at->node) != NULL) {
+            type_range(typing, row, at);
             return;
         }
         type_whole(typing, row, at);

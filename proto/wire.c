@@ -20,6 +20,8 @@ SAME_NUMBER(REPORT);
 SAME_NUMBER(SHARD_CUT);
 SAME_NUMBER(FAULT);
 SAME_NUMBER(GOODBYE);
+SAME_NUMBER(KEPT);
+SAME_NUMBER(LEAVE);
 SAME_NUMBER(WELCOME);
 SAME_NUMBER(REFUSE);
 SAME_NUMBER(OPEN);
@@ -103,6 +105,10 @@ const char *wire_kind_name(enum wire_kind kind)
         return "fault";
     case WIRE_GOODBYE:
         return "goodbye";
+    case WIRE_KEPT:
+        return "kept";
+    case WIRE_LEAVE:
+        return "leave";
     case WIRE_WELCOME:
         return "welcome";
     case WIRE_REFUSE:
@@ -119,6 +125,8 @@ const char *wire_kind_name(enum wire_kind kind)
         return "drop";
     case WIRE_QUIT:
         return "quit";
+    case WIRE_ROSTER:
+        return "roster";
     }
     return "?";
 }

@@ -7,6 +7,7 @@
 #define PROTO_WIRE_H
 
 #include "base/arena.h"
+#include "base/curvekey.h"
 #include "base/ids.h"
 #include "proto/arch.h"
 #include "proto/grant.h"
@@ -16,7 +17,8 @@
 
 enum {
     WIRE_PROTOCOL = 1, /* both sides must have the same number */
-    BUILD_BYTES_MAX = 64
+    BUILD_BYTES_MAX = 64,
+    WIRE_ROSTER_MAX = 1024 /* as many as a directory of keys may hold */
 };
 
 enum wire_kind {
@@ -29,6 +31,8 @@ enum wire_kind {
     WIRE_SHARD_CUT,
     WIRE_FAULT,
     WIRE_GOODBYE,
+    WIRE_KEPT,
+    WIRE_LEAVE,
     /* coordinator -> worker */
     WIRE_WELCOME = 64,
     WIRE_REFUSE,
@@ -37,7 +41,8 @@ enum wire_kind {
     WIRE_GRANT,
     WIRE_RELEASE,
     WIRE_DROP,
-    WIRE_QUIT
+    WIRE_QUIT,
+    WIRE_ROSTER
 };
 
 struct wire_hello {
@@ -50,7 +55,12 @@ struct wire_hello {
     uint32_t threads;
     uint32_t pid;
     char host[NAME_BYTES_MAX];
-    char endpoint[ENDPOINT_BYTES_MAX]; /* its data link */
+    char endpoint[ENDPOINT_BYTES_MAX];       /* its data link */
+    char vault_endpoint[ENDPOINT_BYTES_MAX]; /* copies kept in memory */
+    /* Who it is, where there are keys; else zero. The coordinator's shell lets
+     * nobody say another key than that of the connection. */
+    struct curvekey key;
+    bool curve; /* its tcp endpoints take connections under keys alone */
 };
 
 struct wire_welcome {
@@ -71,6 +81,8 @@ struct wire_heartbeat {
     uint64_t shard_steps; /* training steps summed over shards, since start */
     uint64_t bytes_sent;  /* data frames to other workers, since start */
     uint64_t turns;       /* of the event loop: progress */
+    uint64_t kept_bytes;  /* held in memory: copies of its own shards */
+    uint64_t buddy_bytes; /* and of others' */
 };
 
 struct wire_open { /* open the data and say what they are */
@@ -88,11 +100,16 @@ struct wire_opened {
 struct wire_peer {
     uint32_t worker;
     char endpoint[ENDPOINT_BYTES_MAX];
+    char vault_endpoint[ENDPOINT_BYTES_MAX];
+    struct curvekey key; /* as in its hello: whom to expect there, and from */
+    bool curve;
 };
 
 /* Host these shards. A session of the same job and an older term is dropped
  * first. The worker answers READY when the data are open, its shards are made
- * or loaded and its links to all peers stand. */
+ * or loaded and its links to all peers stand. The buddy of a worker, which gets
+ * the second copy of what it keeps, is the one behind it in peers, in a ring.
+ */
 struct wire_assign {
     uint64_t life;
     uint64_t job;
@@ -111,6 +128,28 @@ struct wire_assign {
      * fresh weights. Each worker takes those of its shards. */
     uint32_t records_count;
     struct shard_record *records;
+    /* Or a point kept in memory: the state of
+     * every shard at boundary point_interval of point_line, after its edits.
+     * A worker takes its own copy where it has one, else the source's. */
+    bool from_point;
+    uint32_t point_line;
+    uint64_t point_interval;
+    uint32_t holders_count; /* workers with copies, of the placement or not */
+    struct wire_peer *holders;
+    uint32_t sources_count; /* owners_count, or 0 */
+    uint32_t *sources;      /* index into holders, by shard as in owners */
+};
+
+/* The sender has a copy of a shard's state in memory. Told when it has been
+ * made, by the shard's worker and by its buddy, and for every copy there is to
+ * a new life of the coordinator. */
+struct wire_kept {
+    uint64_t job;
+    uint32_t line;
+    uint64_t interval;
+    uint32_t layer;
+    uint32_t shard;
+    uint64_t cost_us; /* that training stood still for it; 0: a buddy's */
 };
 
 struct wire_ready {
@@ -158,9 +197,16 @@ struct wire_fault {
     char text[ERROR_BYTES_MAX];
 };
 
+/* Whom a worker may let in, told after its welcome and when it changes. */
+struct wire_roster {
+    uint32_t count;
+    struct curvekey *keys;
+};
+
 struct wire_drop { /* forget the job: its session is closed */
     uint64_t job;
     uint64_t term; /* sessions of this and older terms */
+    bool forget;   /* and the copies in memory: the job has ended or rests */
 };
 
 struct wire {
@@ -180,6 +226,8 @@ struct wire {
         struct wire_shard_cut shard_cut;
         struct wire_fault fault;
         struct wire_drop drop;
+        struct wire_roster roster;
+        struct wire_kept kept;
     };
 };
 

@@ -27,7 +27,8 @@ bool wirecheck_shape(const struct data_shape *shape)
         return false;
     }
     for (uint32_t i = 0; i < shape->tasks_count; i++) {
-        if (!counted(shape->task_examples[i])) {
+        /* A task without examples would have an interval without steps. */
+        if (shape->task_examples[i] < 1 || !counted(shape->task_examples[i])) {
             return false;
         }
     }
@@ -105,10 +106,17 @@ static bool status_valid(uint32_t status)
     return status <= WIRECHECK_STATUS_MAX;
 }
 
+/* Who asks for keys has one. */
+static bool key_valid(const struct curvekey *key, bool curve)
+{
+    return !curve || curvekey_given(key);
+}
+
 static bool hello_valid(const struct wire_hello *hello)
 {
     return hello->name[0] != '\0' && hello->endpoint[0] != '\0' &&
-           hello->threads <= WIRECHECK_THREADS_MAX;
+           hello->threads <= WIRECHECK_THREADS_MAX &&
+           key_valid(&hello->key, hello->curve);
 }
 
 static bool opened_valid(const struct wire_opened *opened)
@@ -122,20 +130,34 @@ static bool opened_valid(const struct wire_opened *opened)
     return opened->shape == NULL || wirecheck_shape(opened->shape);
 }
 
-/* One entry a worker, and an owner for each shard that is among them. */
+/* One entry a worker. */
+static bool workers_valid(const struct wire_peer *peers, uint32_t count)
+{
+    if (count < 1 || count > WORKERS_MAX) {
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (!key_valid(&peers[i].key, peers[i].curve)) {
+            return false;
+        }
+        for (uint32_t j = 0; j < i; j++) {
+            if (peers[i].worker == peers[j].worker) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* An owner for each shard that is among the peers. */
 static bool placement_valid(const struct wire_assign *assign)
 {
-    if (assign->peers_count < 1 || assign->peers_count > WORKERS_MAX) {
+    if (!workers_valid(assign->peers, assign->peers_count)) {
         return false;
     }
     for (uint32_t i = 0; i < assign->peers_count; i++) {
         if (assign->peers[i].endpoint[0] == '\0') {
             return false;
-        }
-        for (uint32_t j = 0; j < i; j++) {
-            if (assign->peers[i].worker == assign->peers[j].worker) {
-                return false;
-            }
         }
     }
     if (assign->owners_count != modelcheck_shards(assign->arch)) {
@@ -149,6 +171,33 @@ static bool placement_valid(const struct wire_assign *assign)
             j++;
         }
         if (j == assign->peers_count) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The state comes from the store, from memory, or it is fresh. Of a point, each
+ * shard has a source, whose copy can be asked for. */
+static bool point_valid(const struct wire_assign *assign)
+{
+    if (!assign->from_point) {
+        return assign->holders_count == 0 && assign->sources_count == 0;
+    }
+    if (assign->records_count != 0 || !counted(assign->point_interval) ||
+        !workers_valid(assign->holders, assign->holders_count)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < assign->holders_count; i++) {
+        if (assign->holders[i].vault_endpoint[0] == '\0') {
+            return false;
+        }
+    }
+    if (assign->sources_count != assign->owners_count) {
+        return false;
+    }
+    for (uint32_t i = 0; i < assign->sources_count; i++) {
+        if (assign->sources[i] >= assign->holders_count) {
             return false;
         }
     }
@@ -182,7 +231,7 @@ static bool assign_valid(const struct wire_assign *assign)
         !data_fits(assign->arch, assign->spec, assign->shape)) {
         return false;
     }
-    return placement_valid(assign) &&
+    return placement_valid(assign) && point_valid(assign) &&
            modelcheck_records(assign->arch, assign->records,
                               assign->records_count);
 }
@@ -194,8 +243,15 @@ bool wirecheck_message(const struct wire *message)
         return hello_valid(&message->hello);
     case WIRE_HEARTBEAT:
     case WIRE_GOODBYE:
+    case WIRE_LEAVE:
     case WIRE_QUIT:
         return true;
+    case WIRE_ROSTER:
+        return message->roster.count <= WIRE_ROSTER_MAX;
+    case WIRE_KEPT:
+        return message->kept.job >= 1 && counted(message->kept.interval) &&
+               message->kept.layer < LAYERS_MAX &&
+               message->kept.shard < SHARDS_MAX;
     case WIRE_OPENED:
         return opened_valid(&message->opened);
     case WIRE_READY:

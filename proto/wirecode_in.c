@@ -3,12 +3,28 @@
 #include "proto/modelcode.h"
 #include "proto/cajal/v1/wire.pb-c.h"
 
+#include <string.h>
+
 /* A field of text is an array in the struct: its size is known here. */
 #define GET_TEXT(from, to) codec_get_text((from), (to), sizeof(to))
 
 static enum status valid(bool good)
 {
     return good ? STATUS_OK : STATUS_INVALID;
+}
+
+/* None, or a whole one. */
+static bool get_key(const ProtobufCBinaryData *from, struct curvekey *to)
+{
+    if (from->len == 0) {
+        *to = (struct curvekey){.b = {0}};
+        return true;
+    }
+    if (from->len != CURVEKEY_BYTES) {
+        return false;
+    }
+    memcpy(to->b, from->data, CURVEKEY_BYTES);
+    return curvekey_given(to);
 }
 
 static enum status get_hello(const Cajal__V1__Hello *from,
@@ -18,12 +34,26 @@ static enum status get_hello(const Cajal__V1__Hello *from,
     to->protocol = from->protocol;
     to->threads = from->threads;
     to->pid = from->pid;
+    to->curve = from->curve != 0;
     return valid(GET_TEXT(from->name, to->name) &&
                  GET_TEXT(from->build, to->build) &&
                  GET_TEXT(from->kernels, to->kernels) &&
                  GET_TEXT(from->host, to->host) &&
                  GET_TEXT(from->endpoint, to->endpoint) &&
+                 get_key(&from->key, &to->key) &&
+                 GET_TEXT(from->vault_endpoint, to->vault_endpoint) &&
                  modelcode_get_hash(&from->fingerprint, &to->fingerprint));
+}
+
+static enum status get_kept(const Cajal__V1__Kept *from, struct wire_kept *to)
+{
+    to->job = from->job;
+    to->line = from->line;
+    to->interval = from->interval;
+    to->layer = from->layer;
+    to->shard = from->shard;
+    to->cost_us = from->cost_us;
+    return STATUS_OK;
 }
 
 static enum status get_welcome(const Cajal__V1__Welcome *from,
@@ -50,6 +80,8 @@ static enum status get_heartbeat(const Cajal__V1__Heartbeat *from,
     to->shard_steps = from->shard_steps;
     to->bytes_sent = from->bytes_sent;
     to->turns = from->turns;
+    to->kept_bytes = from->kept_bytes;
+    to->buddy_bytes = from->buddy_bytes;
     return STATUS_OK;
 }
 
@@ -76,43 +108,96 @@ static enum status get_opened(const Cajal__V1__Opened *from,
     return wirecode_get_shape(from->shape, arena, &to->shape);
 }
 
-static enum status get_peers(const Cajal__V1__Assign *from,
+/* At least one. */
+static enum status get_peers(Cajal__V1__Peer *const *from,
+                             size_t count,
                              struct arena *arena,
-                             struct wire_assign *to)
+                             struct wire_peer **out)
 {
-    if (from->n_peers < 1 || from->n_peers > WORKERS_MAX) {
+    struct wire_peer *peers = NULL;
+
+    if (count < 1 || count > WORKERS_MAX) {
         return STATUS_INVALID;
     }
-    to->peers_count = (uint32_t)from->n_peers;
-    to->peers = codec_new(arena, from->n_peers * sizeof(*to->peers));
-    if (to->peers == NULL) {
+    peers = codec_new(arena, count * sizeof(*peers));
+    if (peers == NULL) {
         return STATUS_NO_MEMORY;
     }
-    for (uint32_t i = 0; i < to->peers_count; i++) {
-        to->peers[i].worker = from->peers[i]->worker;
-        if (!GET_TEXT(from->peers[i]->endpoint, to->peers[i].endpoint)) {
+    *out = peers;
+    for (size_t i = 0; i < count; i++) {
+        peers[i].worker = from[i]->worker;
+        peers[i].curve = from[i]->curve != 0;
+        if (!GET_TEXT(from[i]->endpoint, peers[i].endpoint) ||
+            !get_key(&from[i]->key, &peers[i].key) ||
+            !GET_TEXT(from[i]->vault_endpoint, peers[i].vault_endpoint)) {
             return STATUS_INVALID;
         }
     }
     return STATUS_OK;
 }
 
-static enum status get_owners(const Cajal__V1__Assign *from,
-                              struct arena *arena,
-                              struct wire_assign *to)
+/* One number a shard. */
+static enum status get_by_shard(const uint32_t *from,
+                                size_t count,
+                                struct arena *arena,
+                                uint32_t **out)
 {
-    if (from->n_owners < 1 || from->n_owners > MODELCODE_RECORDS_MAX) {
+    uint32_t *numbers = NULL;
+
+    if (count < 1 || count > MODELCODE_RECORDS_MAX) {
         return STATUS_INVALID;
     }
-    to->owners_count = (uint32_t)from->n_owners;
-    to->owners = codec_new(arena, from->n_owners * sizeof(*to->owners));
-    if (to->owners == NULL) {
+    numbers = codec_new(arena, count * sizeof(*numbers));
+    if (numbers == NULL) {
         return STATUS_NO_MEMORY;
     }
-    for (uint32_t i = 0; i < to->owners_count; i++) {
-        to->owners[i] = from->owners[i];
+    *out = numbers;
+    for (size_t i = 0; i < count; i++) {
+        numbers[i] = from[i];
     }
     return STATUS_OK;
+}
+
+static enum status get_placement(const Cajal__V1__Assign *from,
+                                 struct arena *arena,
+                                 struct wire_assign *to)
+{
+    enum status status =
+        get_peers(from->peers, from->n_peers, arena, &to->peers);
+
+    if (status == STATUS_OK) {
+        to->peers_count = (uint32_t)from->n_peers;
+        status = get_by_shard(from->owners, from->n_owners, arena, &to->owners);
+    }
+    if (status == STATUS_OK) {
+        to->owners_count = (uint32_t)from->n_owners;
+    }
+    return status;
+}
+
+/* Without a point, nobody holds anything of it. */
+static enum status get_point(const Cajal__V1__Assign *from,
+                             struct arena *arena,
+                             struct wire_assign *to)
+{
+    enum status status = STATUS_OK;
+
+    to->from_point = from->from_point != 0;
+    to->point_line = from->point_line;
+    to->point_interval = from->point_interval;
+    if (!to->from_point) {
+        return valid(from->n_holders == 0 && from->n_sources == 0);
+    }
+    status = get_peers(from->holders, from->n_holders, arena, &to->holders);
+    if (status == STATUS_OK) {
+        to->holders_count = (uint32_t)from->n_holders;
+        status =
+            get_by_shard(from->sources, from->n_sources, arena, &to->sources);
+    }
+    if (status == STATUS_OK) {
+        to->sources_count = (uint32_t)from->n_sources;
+    }
+    return status;
 }
 
 static enum status get_assign(const Cajal__V1__Assign *from,
@@ -133,10 +218,10 @@ static enum status get_assign(const Cajal__V1__Assign *from,
         status = modelcode_get_arch(from->arch, arena, &to->arch);
     }
     if (status == STATUS_OK) {
-        status = get_peers(from, arena, to);
+        status = get_placement(from, arena, to);
     }
     if (status == STATUS_OK) {
-        status = get_owners(from, arena, to);
+        status = get_point(from, arena, to);
     }
     if (status == STATUS_OK) {
         status = modelcode_get_records(from->records, from->n_records, arena,
@@ -209,6 +294,28 @@ static enum status get_drop(const Cajal__V1__Drop *from, struct wire_drop *to)
 {
     to->job = from->job;
     to->term = from->term;
+    to->forget = from->forget != 0;
+    return STATUS_OK;
+}
+
+static enum status get_roster(const Cajal__V1__Roster *from,
+                              struct arena *arena,
+                              struct wire_roster *to)
+{
+    if (from->n_keys > WIRE_ROSTER_MAX) {
+        return STATUS_INVALID;
+    }
+    to->keys = codec_new(arena, (from->n_keys + 1) * sizeof(*to->keys));
+    if (to->keys == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    to->count = (uint32_t)from->n_keys;
+    for (size_t i = 0; i < from->n_keys; i++) {
+        if (!get_key(&from->keys[i], &to->keys[i]) ||
+            !curvekey_given(&to->keys[i])) {
+            return STATUS_INVALID;
+        }
+    }
     return STATUS_OK;
 }
 
@@ -234,7 +341,10 @@ enum status wirecode_get(const struct Cajal__V1__Envelope *from,
         return get_shard_cut(from->shard_cut, arena, &out->shard_cut);
     case WIRE_FAULT:
         return get_fault(from->fault, &out->fault);
+    case WIRE_KEPT:
+        return get_kept(from->kept, &out->kept);
     case WIRE_GOODBYE:
+    case WIRE_LEAVE:
     case WIRE_QUIT:
         return STATUS_OK;
     case WIRE_WELCOME:
@@ -251,6 +361,8 @@ enum status wirecode_get(const struct Cajal__V1__Envelope *from,
         return get_release(from->release, &out->release);
     case WIRE_DROP:
         return get_drop(from->drop, &out->drop);
+    case WIRE_ROSTER:
+        return get_roster(from->roster, arena, &out->roster);
     }
     return STATUS_INVALID;
 }

@@ -6,6 +6,16 @@
 /* A field of text is an array in the struct: its size is known here. */
 #define PUT_TEXT(region, from) codec_put_text((region), (from), sizeof(from))
 
+/* A key that is not given takes no bytes. */
+static ProtobufCBinaryData put_key(const struct curvekey *from)
+{
+    /* Packing only reads, but protobuf-c's type does not say so. */
+    unsigned char *bytes = (unsigned char *)(uintptr_t)from->b;
+
+    return (ProtobufCBinaryData){
+        .len = curvekey_given(from) ? CURVEKEY_BYTES : 0, .data = bytes};
+}
+
 static Cajal__V1__Hello *put_hello(const struct wire_hello *from,
                                    struct region *region)
 {
@@ -20,13 +30,17 @@ static Cajal__V1__Hello *put_hello(const struct wire_hello *from,
     to->fingerprint = modelcode_put_hash(&from->fingerprint);
     to->threads = from->threads;
     to->pid = from->pid;
+    to->key = put_key(&from->key);
+    to->curve = from->curve;
     to->name = PUT_TEXT(region, from->name);
     to->build = PUT_TEXT(region, from->build);
     to->kernels = PUT_TEXT(region, from->kernels);
     to->host = PUT_TEXT(region, from->host);
     to->endpoint = PUT_TEXT(region, from->endpoint);
+    to->vault_endpoint = PUT_TEXT(region, from->vault_endpoint);
     return to->name != NULL && to->build != NULL && to->kernels != NULL &&
-                   to->host != NULL && to->endpoint != NULL
+                   to->host != NULL && to->endpoint != NULL &&
+                   to->vault_endpoint != NULL
                ? to
                : NULL;
 }
@@ -73,6 +87,8 @@ static Cajal__V1__Heartbeat *put_heartbeat(const struct wire_heartbeat *from,
         to->shard_steps = from->shard_steps;
         to->bytes_sent = from->bytes_sent;
         to->turns = from->turns;
+        to->kept_bytes = from->kept_bytes;
+        to->buddy_bytes = from->buddy_bytes;
     }
     return to;
 }
@@ -183,32 +199,59 @@ static Cajal__V1__Peer *put_peer(const struct wire_peer *from,
     }
     cajal__v1__peer__init(to);
     to->worker = from->worker;
+    to->key = put_key(&from->key);
+    to->curve = from->curve;
     to->endpoint = PUT_TEXT(region, from->endpoint);
-    return to->endpoint != NULL ? to : NULL;
+    to->vault_endpoint = PUT_TEXT(region, from->vault_endpoint);
+    return to->endpoint != NULL && to->vault_endpoint != NULL ? to : NULL;
 }
 
-/* Workers, and who of them hosts what. */
+static Cajal__V1__Peer **put_peers(const struct wire_peer *from,
+                                   uint32_t count,
+                                   struct region *region)
+{
+    Cajal__V1__Peer **to =
+        region_array(region, count, sizeof(Cajal__V1__Peer *));
+
+    for (uint32_t i = 0; to != NULL && i < count; i++) {
+        to[i] = put_peer(&from[i], region);
+        if (to[i] == NULL) {
+            return NULL;
+        }
+    }
+    return to;
+}
+
+static uint32_t *put_by_shard(const uint32_t *from,
+                              uint32_t count,
+                              struct region *region)
+{
+    uint32_t *to = region_array(region, count, sizeof(*to));
+
+    for (uint32_t i = 0; to != NULL && i < count; i++) {
+        to[i] = from[i];
+    }
+    return to;
+}
+
+/* Workers, and who of them hosts what, and has copies of what. */
 static bool put_placement(const struct wire_assign *from,
                           struct region *region,
                           Cajal__V1__Assign *to)
 {
     to->n_peers = from->peers_count;
-    to->peers = region_array(region, from->peers_count, sizeof(*to->peers));
+    to->peers = put_peers(from->peers, from->peers_count, region);
     to->n_owners = from->owners_count;
-    to->owners = region_array(region, from->owners_count, sizeof(*to->owners));
-    if (to->peers == NULL || to->owners == NULL) {
-        return false;
-    }
-    for (uint32_t i = 0; i < from->peers_count; i++) {
-        to->peers[i] = put_peer(&from->peers[i], region);
-        if (to->peers[i] == NULL) {
-            return false;
-        }
-    }
-    for (uint32_t i = 0; i < from->owners_count; i++) {
-        to->owners[i] = from->owners[i];
-    }
-    return true;
+    to->owners = put_by_shard(from->owners, from->owners_count, region);
+    to->from_point = from->from_point;
+    to->point_line = from->point_line;
+    to->point_interval = from->point_interval;
+    to->n_holders = from->holders_count;
+    to->holders = put_peers(from->holders, from->holders_count, region);
+    to->n_sources = from->sources_count;
+    to->sources = put_by_shard(from->sources, from->sources_count, region);
+    return to->peers != NULL && to->owners != NULL && to->holders != NULL &&
+           to->sources != NULL;
 }
 
 static Cajal__V1__Assign *put_assign(const struct wire_assign *from,
@@ -274,8 +317,53 @@ static Cajal__V1__Drop *put_drop(const struct wire_drop *from,
         cajal__v1__drop__init(to);
         to->job = from->job;
         to->term = from->term;
+        to->forget = from->forget;
     }
     return to;
+}
+
+static Cajal__V1__Kept *put_kept(const struct wire_kept *from,
+                                 struct region *region)
+{
+    Cajal__V1__Kept *to = region_new(region, sizeof(*to));
+
+    if (to != NULL) {
+        cajal__v1__kept__init(to);
+        to->job = from->job;
+        to->line = from->line;
+        to->interval = from->interval;
+        to->layer = from->layer;
+        to->shard = from->shard;
+        to->cost_us = from->cost_us;
+    }
+    return to;
+}
+
+static Cajal__V1__Leave *put_leave(struct region *region)
+{
+    Cajal__V1__Leave *to = region_new(region, sizeof(*to));
+
+    if (to != NULL) {
+        cajal__v1__leave__init(to);
+    }
+    return to;
+}
+
+static Cajal__V1__Roster *put_roster(const struct wire_roster *from,
+                                     struct region *region)
+{
+    Cajal__V1__Roster *to = region_new(region, sizeof(*to));
+
+    if (to == NULL) {
+        return NULL;
+    }
+    cajal__v1__roster__init(to);
+    to->n_keys = from->count;
+    to->keys = region_array(region, from->count, sizeof(*to->keys));
+    for (uint32_t i = 0; to->keys != NULL && i < from->count; i++) {
+        to->keys[i] = put_key(&from->keys[i]);
+    }
+    return to->keys != NULL ? to : NULL;
 }
 
 static Cajal__V1__Goodbye *put_goodbye(struct region *region)
@@ -332,6 +420,12 @@ static enum status put_from_worker(const struct wire *from,
     case WIRE_GOODBYE:
         to->goodbye = put_goodbye(region);
         return built(region, to->goodbye);
+    case WIRE_KEPT:
+        to->kept = put_kept(&from->kept, region);
+        return built(region, to->kept);
+    case WIRE_LEAVE:
+        to->leave = put_leave(region);
+        return built(region, to->leave);
     default:
         return STATUS_INVALID;
     }
@@ -363,6 +457,9 @@ static enum status put_from_coordinator(const struct wire *from,
     case WIRE_DROP:
         to->drop = put_drop(&from->drop, region);
         return built(region, to->drop);
+    case WIRE_ROSTER:
+        to->roster = put_roster(&from->roster, region);
+        return built(region, to->roster);
     case WIRE_QUIT:
         to->quit = put_quit(region);
         return built(region, to->quit);

@@ -10,9 +10,7 @@ enum {
     /* A batch is what one turn of the coordinator decided; the journal of an
      * interval is some hundred records. */
     OPERATIONS_MAX = 16384,
-    OPERATIONS_START = 16,
-    /* A manifest of LAYERS_MAX layers of UNITS_MAX units is about 40 MB. */
-    RECORD_BYTES_MAX = 64 << 20
+    OPERATIONS_START = 16
 };
 
 struct batch {
@@ -211,6 +209,17 @@ enum status batch_put_stat(struct batch *batch,
                                                 .size = size});
 }
 
+enum status batch_put_point(struct batch *batch,
+                            uint64_t job,
+                            const void *bytes,
+                            size_t size)
+{
+    return batch_add(batch, &(struct operation){.kind = OPERATION_PUT_POINT,
+                                                .job = job,
+                                                .bytes = borrow(bytes),
+                                                .size = size});
+}
+
 /* --- Applying --- */
 
 static enum status apply_one(struct kv_txn *txn,
@@ -227,6 +236,8 @@ static enum status apply_one(struct kv_txn *txn,
         return refs_set(txn, operation);
     case OPERATION_PUT_STAT:
         return records_put_stat(txn, operation);
+    case OPERATION_PUT_POINT:
+        return records_put_point(txn, operation);
     }
     CHECK(operation->kind == 0); /* no kind is 0 */
     return STATUS_INVALID;
@@ -260,8 +271,17 @@ static enum status apply(struct kv_txn *txn, void *owner)
 enum status store_apply(struct store *store, const struct batch *batch)
 {
     struct application application = {.store = store, .batch = batch};
-    enum status status = mirrors_write(store, batch);
+    enum status status = STATUS_OK;
 
+    /* A restore names chunks that nobody puts again: a sweep that has read
+     * the manifests already must hear of them. */
+    for (size_t i = 0; i < batch->count && status == STATUS_OK; i++) {
+        status = young_add(store, batch->operations[i].chunks,
+                           batch->operations[i].chunks_count);
+    }
+    if (status == STATUS_OK) {
+        status = mirrors_write(store, batch);
+    }
     if (status != STATUS_OK) {
         return status;
     }

@@ -29,6 +29,11 @@ static void put_operation(struct writer *w, const struct operation *operation)
     write_bytes(w, operation->chunks, hashes_size(operation));
 }
 
+bool batchcode_takes(const struct operation *operation, uint64_t job)
+{
+    return operation->job == job && operation->kind != OPERATION_PUT_POINT;
+}
+
 enum status batchcode_encode(const struct batch *batch,
                              const struct batchcode_origin *origin,
                              unsigned char **out,
@@ -42,7 +47,7 @@ enum status batchcode_encode(const struct batch *batch,
     for (size_t i = 0; i < batch_count(batch); i++) {
         const struct operation *o = batch_operation(batch, i);
 
-        if (o->job == origin->job) {
+        if (batchcode_takes(o, origin->job)) {
             size += OPERATION_BYTES + o->size + o->more_size + hashes_size(o);
             count++;
         }
@@ -58,7 +63,7 @@ enum status batchcode_encode(const struct batch *batch,
     write_u64(&w, origin->job);
     write_u32(&w, count);
     for (size_t i = 0; i < batch_count(batch); i++) {
-        if (batch_operation(batch, i)->job == origin->job) {
+        if (batchcode_takes(batch_operation(batch, i), origin->job)) {
             put_operation(&w, batch_operation(batch, i));
         }
     }
@@ -83,6 +88,8 @@ static bool is_valid(const struct operation *o)
     case OPERATION_PUT_JOB:
     case OPERATION_PUT_STAT:
         return true;
+    case OPERATION_PUT_POINT: /* is never taken */
+        break;
     }
     return false;
 }

@@ -10,9 +10,13 @@
 
 #include "storage/internal.h"
 
-/* Operations of other jobs are left out; *out_count may be 0. life: of the
- * store, so that a rebuilt one does not begin with lives that were. out is
- * mem_free'd. NO_MEMORY. */
+/* Of this job, and to last: a point lies in the memory of workers and is
+ * another one a second later. */
+bool batchcode_takes(const struct operation *operation, uint64_t job);
+
+/* Operations of other jobs, and what does not last, are left out; *out_count
+ * may be 0. life: of the store, so that a rebuilt one does not begin with lives
+ * that were. out is mem_free'd. NO_MEMORY. */
 struct batchcode_origin {
     uint64_t life;
     uint64_t job;

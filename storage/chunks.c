@@ -77,6 +77,14 @@ enum status store_put_chunks(struct store *store,
             return STATUS_INVALID;
         }
     }
+    /* Before it is there, so that no sweep finds it unmarked. */
+    for (size_t i = 0; i < count; i++) {
+        enum status status = young_add(store, &chunks[i].hash, 1);
+
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
     return kv_update(store->kv, put_chunks, &list);
 }
 

@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -93,4 +94,15 @@ int datafile_pad(int fd, uint64_t bytes)
     log_line(LOG_WARN, "storage", "file_short", "bytes=%jd wanted=%" PRIu64,
              (intmax_t)file.st_size, bytes);
     return ftruncate(fd, (off_t)bytes) == 0 ? 0 : errno;
+}
+
+bool datafile_can_map(int fd, uint64_t bytes)
+{
+    void *map = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
+
+    if (map == MAP_FAILED) {
+        return false;
+    }
+    munmap(map, bytes);
+    return true;
 }

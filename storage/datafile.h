@@ -4,6 +4,7 @@
 #ifndef STORAGE_DATAFILE_H
 #define STORAGE_DATAFILE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* 0: empty or not there. */
@@ -20,5 +21,8 @@ int datafile_drop_half_made(const char *dir);
  * also leave a last page that it has freed unwritten: no damage, and the same
  * cure. Returns 0 or an errno. */
 int datafile_pad(int fd, uint64_t bytes);
+
+/* Would the system map so many bytes of it now? */
+bool datafile_can_map(int fd, uint64_t bytes);
 
 #endif /* STORAGE_DATAFILE_H */

@@ -6,9 +6,15 @@
 #ifndef STORAGE_INTERNAL_H
 #define STORAGE_INTERNAL_H
 
+#include "proto/version.h"
 #include "storage/filesystem.h"
 #include "storage/kv.h"
+#include "storage/marks.h"
 #include "storage/store.h"
+#include <stdatomic.h>
+
+/* A manifest of LAYERS_MAX layers of UNITS_MAX units is about 40 MB. */
+enum { RECORD_BYTES_MAX = 64 << 20 };
 
 /* A job and its mirror; of mirrors.c. */
 struct mirror;
@@ -25,6 +31,12 @@ struct store {
     int lock; /* of place.h; -1: none */
     uint64_t life;
     struct mirrored mirrors[MIRRORS_MAX];
+
+    /* young.c */
+    struct marks young; /* the writer's */
+    atomic_uint_least64_t tick;
+    atomic_uint_least64_t young_floor;
+    uint64_t sweeping_since; /* tick; 0: no sweep is open; the writer's */
 };
 
 /* store_open with what a test wants otherwise. */
@@ -32,6 +44,7 @@ struct store_options {
     const char *dir;
     uint64_t map_bytes;                  /* at start */
     const struct filesystem *filesystem; /* NULL: ask the system */
+    bool read_only;                      /* beside its owner, without lock */
     char *why;
     size_t why_size; /* at least 1 */
 };
@@ -68,7 +81,8 @@ enum operation_kind {
     OPERATION_PUT_JOB,
     OPERATION_PUT_VERSION,
     OPERATION_SET_REF,
-    OPERATION_PUT_STAT
+    OPERATION_PUT_STAT,
+    OPERATION_PUT_POINT
 };
 
 struct operation {
@@ -106,6 +120,8 @@ enum status records_put_job(struct kv_txn *txn,
                             const struct operation *operation) MUST_CHECK;
 enum status records_put_stat(struct kv_txn *txn,
                              const struct operation *operation) MUST_CHECK;
+enum status records_put_point(struct kv_txn *txn,
+                              const struct operation *operation) MUST_CHECK;
 enum status versions_put(struct kv_txn *txn,
                          const struct operation *operation) MUST_CHECK;
 enum status refs_set(struct kv_txn *txn,
@@ -113,6 +129,24 @@ enum status refs_set(struct kv_txn *txn,
 /* After all operations of a batch: the ref's version must be there. */
 enum status refs_check(struct kv_txn *txn,
                        const struct operation *operation) MUST_CHECK;
+
+/* A manifest as it was found. CORRUPT, NO_MEMORY. */
+enum status versions_decode(const struct kv_item *item,
+                            struct version **out) MUST_CHECK;
+
+/* --- Chunks that no manifest names yet, in young.c --- */
+
+uint64_t young_next(struct store *store); /* a new tick, from 1 */
+/* Ticks from here on are young. On the writer's thread. */
+uint64_t young_floor(const struct store *store);
+enum status young_add(struct store *store,
+                      const struct hash *hashes,
+                      size_t count) MUST_CHECK;
+
+/* --- What is gone, in drops.c --- */
+
+/* CONFLICT: the version was there once and has been dropped. */
+enum status drops_check(struct kv_txn *txn, const struct key *key) MUST_CHECK;
 
 /* A ref as it lies in the store; name and actor end in NUL. */
 struct ref_record {

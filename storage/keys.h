@@ -3,16 +3,16 @@
  * A key is one or two big-endian numbers, so that memcmp order is numeric
  * order on every machine; a ref ends in its name, a chunk is its hash:
  *
- *     jobs                              | job 8 |
+ *     jobs points                       | job 8 |
  *     journal events ref_log            | job 8 | sequence 8 |   from 1
- *     versions summaries                | job 8 | number 8 |     from 1
+ *     versions summaries dropped        | job 8 | number 8 |     from 1
  *     stats                             | job 8 | key 8 |
  *     refs                              | job 8 | name, 1 to 63 |
  *     chunks                            | BLAKE2b-256, 32 |
  *     meta counters                     | name, 1 to 63 |
  *
  * All records of a job are neighbours, and its newest is the last of them.
- * The layout is the format of the store: see KV_FORMAT before changing it. */
+ * The layout is the format of the store: see format.h before changing it. */
 #ifndef STORAGE_KEYS_H
 #define STORAGE_KEYS_H
 

@@ -1,6 +1,7 @@
 #include "storage/kv.h"
 
 #include "base/check.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "storage/datafile.h"
@@ -15,7 +16,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -24,9 +24,7 @@ enum {
     FILE_MODE = 0600,
     /* Clearing the slots of dead readers costs a look at each slot. */
     UPDATES_PER_READER_CHECK = 1024,
-    /* Another process that grows the map faster than we can follow is none
-     * of ours: the owner lock excludes it. */
-    RESIZES_MAX = 8,
+    RESIZES_MAX = 8, /* nobody but the owner grows the map */
     PROBE_BYTES = 64 << 10,
     FREE_BYTES_MIN = 2 << 20, /* a chunk, and the pages of its keys */
     FREE_DBI = 0,             /* LMDB's own list of free pages */
@@ -39,6 +37,8 @@ struct kv {
     struct gate gate;
     uint64_t updates_count;
     bool broken; /* the map was lost while it grew; nothing may be touched */
+    char dir[PATH_BYTES_MAX];
+    uint64_t map_bytes; /* at start */
 };
 
 static const struct {
@@ -50,7 +50,8 @@ static const struct {
     [KV_EVENTS] = {"events", true},       [KV_VERSIONS] = {"versions", true},
     [KV_SUMMARIES] = {"summaries", true}, [KV_CHUNKS] = {"chunks", false},
     [KV_REFS] = {"refs", true},           [KV_REF_LOG] = {"ref_log", true},
-    [KV_STATS] = {"stats", true},
+    [KV_STATS] = {"stats", true},         [KV_POINTS] = {"points", true},
+    [KV_DROPPED] = {"dropped", true},
 };
 
 const char *kv_db_name(enum kv_db db)
@@ -172,36 +173,25 @@ static MDB_val borrow(const void *bytes, size_t size)
 static int can_map(struct kv *kv, size_t bytes)
 {
     mdb_filehandle_t fd = -1;
-    void *map = NULL;
     int code = fault_now();
 
     if (code == 0) {
         code = mdb_env_get_fd(kv->env, &fd);
     }
-    if (code != 0) {
-        return code;
-    }
-    map = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
-    if (map == MAP_FAILED) {
-        return MDB_MAP_FULL;
-    }
-    munmap(map, bytes);
-    return 0;
+    return code == 0 && !datafile_can_map(fd, bytes) ? MDB_MAP_FULL : code;
 }
 
 static int resize_to(struct kv *kv, size_t bytes)
 {
     int code = can_map(kv, bytes);
 
-    if (code != 0) {
-        return code;
+    if (code == 0) {
+        code = mdb_env_set_mapsize(kv->env, bytes);
+        kv->broken = code != 0;
     }
-    code = mdb_env_set_mapsize(kv->env, bytes);
-    kv->broken = code != 0;
     return code;
 }
 
-/* Doubles the map. */
 static enum status grow(struct kv *kv)
 {
     MDB_envinfo info;
@@ -228,7 +218,6 @@ static enum status grow(struct kv *kv)
     return result("grow", code);
 }
 
-/* Takes over the map size that another process has set. */
 static int follow_resize(struct kv *kv)
 {
     int code = 0;
@@ -307,20 +296,42 @@ static void check_readers(struct kv *kv)
 {
     int dead = 0;
 
-    kv->updates_count++;
-    if (kv->updates_count % UPDATES_PER_READER_CHECK != 1) {
-        return;
-    }
-    if (mdb_reader_check(kv->env, &dead) == 0 && dead > 0) {
+    if (kv->updates_count++ % UPDATES_PER_READER_CHECK == 0 &&
+        mdb_reader_check(kv->env, &dead) == 0 && dead > 0) {
         log_line(LOG_WARN, "storage", "dead_readers_cleared", "count=%d", dead);
     }
+}
+
+static enum status reopen(struct kv *kv);
+
+/* Where not even the header could be written, LMDB gives the environment up:
+ * whatever is asked, it panics. Opened anew, it has what was there before. */
+static enum status heal(struct kv *kv)
+{
+    MDB_txn *handle = NULL;
+    int code = 0;
+
+    gate_enter(&kv->gate);
+    if (kv->env == NULL) {
+        code = MDB_PANIC; /* the last try came to nothing */
+    } else if (!kv->broken) {
+        code = mdb_txn_begin(kv->env, NULL, MDB_RDONLY, &handle);
+    }
+    if (handle != NULL) {
+        mdb_txn_abort(handle);
+    }
+    gate_leave(&kv->gate);
+    return code == MDB_PANIC ? reopen(kv) : STATUS_OK;
 }
 
 enum status kv_update(struct kv *kv, kv_update_fn *fn, void *owner)
 {
     struct kv_txn txn;
-    enum status status = STATUS_OK;
+    enum status status = heal(kv);
 
+    if (status != STATUS_OK) {
+        return status;
+    }
     check_readers(kv);
     do {
         status = begin(kv, 0, &txn);
@@ -328,7 +339,11 @@ enum status kv_update(struct kv *kv, kv_update_fn *fn, void *owner)
             return status;
         }
         status = finish(&txn, fn(&txn, owner));
-        if (status == STATUS_OK || !txn.map_full) {
+        if (status == STATUS_OK) {
+            return status;
+        }
+        if (!txn.map_full) {
+            (void)heal(kv); /* if it fails, the next update tries again */
             return status;
         }
         status = grow(kv);
@@ -537,14 +552,35 @@ enum status kv_measure(struct kv_txn *txn, struct kv_usage *out)
         return result("measure", code);
     }
     usage.map_bytes = info.me_mapsize;
-    usage.used_bytes = (info.me_last_pgno + 1 - free_pages) * stat.ms_psize;
+    usage.file_bytes = (info.me_last_pgno + 1) * stat.ms_psize;
+    usage.used_bytes = usage.file_bytes - free_pages * stat.ms_psize;
     *out = usage;
     return STATUS_OK;
 }
 
+enum status kv_copy(struct kv *kv, int fd)
+{
+    struct kv_txn txn;
+    enum status status = kv_begin(kv, &txn); /* follows the map, if it grew */
+    int code = 0;
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    kv_end(&txn);
+    gate_enter(&kv->gate);
+    code = fault_now();
+    if (code == 0) {
+        code = mdb_env_copyfd2(kv->env, fd, MDB_CP_COMPACT);
+    }
+    gate_leave(&kv->gate);
+    /* So LMDB calls a tree that has not all its pages. */
+    return result("copy", code == MDB_INCOMPATIBLE ? MDB_CORRUPTED : code);
+}
+
 /* --- Opening and closing --- */
 
-/* Called by LMDB before it aborts, where a page contradicts itself. */
+/* LMDB calls it before it aborts. */
 static void on_assert(MDB_env *env, const char *message)
 {
     (void)env;
@@ -577,17 +613,19 @@ static int pad_file(struct kv *kv)
     if (code == 0) {
         code = mdb_env_get_fd(kv->env, &fd);
     }
-    if (code != 0) {
-        return code;
-    }
-    return datafile_pad(fd, (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize);
+    return code != 0 ? code
+                     : datafile_pad(fd, (uint64_t)(info.me_last_pgno + 1) *
+                                            stat.ms_psize);
 }
 
+/* Readers get the map size from the file itself. */
 static int open_env(struct kv *kv, const struct kv_options *options)
 {
+    bool owner = !options->read_only;
+    unsigned flags = MDB_NOTLS | (owner ? 0 : MDB_RDONLY);
     int code = fault_now();
 
-    if (code == 0) {
+    if (code == 0 && owner) {
         code = datafile_drop_half_made(options->dir);
     }
     if (code == 0) {
@@ -596,7 +634,7 @@ static int open_env(struct kv *kv, const struct kv_options *options)
     if (code == 0) {
         code = mdb_env_set_maxdbs(kv->env, KV_DBS_COUNT);
     }
-    if (code == 0) {
+    if (code == 0 && owner) {
         code = mdb_env_set_mapsize(kv->env, map_bytes_for(options));
     }
     if (code == 0) {
@@ -607,56 +645,107 @@ static int open_env(struct kv *kv, const struct kv_options *options)
     }
     if (code == 0) {
         /* NOTLS: readers are tied to transactions, not to threads. */
-        code = mdb_env_open(kv->env, options->dir, MDB_NOTLS, FILE_MODE);
+        code = mdb_env_open(kv->env, options->dir, flags, FILE_MODE);
     }
-    return code != 0 ? code : pad_file(kv);
+    return code != 0 || !owner ? code : pad_file(kv);
 }
 
 static void explain(const struct kv_options *options, int code)
 {
-    const char *reason = mdb_strerror(code);
+    enum status status = status_of(code);
+    const char *reason = status == STATUS_FULL ? status_text(status)
+                         : status == STATUS_CORRUPT
+                             ? "its file data.mdb is damaged or no store's"
+                             : mdb_strerror(code);
 
-    if (status_of(code) == STATUS_FULL) {
-        reason = status_text(STATUS_FULL);
-    }
-    if (status_of(code) == STATUS_CORRUPT) {
-        reason = "its file data.mdb is damaged or no store's";
-    }
     snprintf(options->why, options->why_size, "cannot open the store in %s: %s",
              options->dir, reason);
 }
 
-static enum status open_db(struct kv_txn *txn, enum kv_db db)
+static enum status open_db(struct kv_txn *txn, enum kv_db db, unsigned flags)
 {
     int code = fault_now();
 
     if (code == 0) {
-        code = mdb_dbi_open(txn->handle, tables[db].name, MDB_CREATE,
+        code = mdb_dbi_open(txn->handle, tables[db].name, flags,
                             &txn->kv->dbs[db]);
     }
     return update_result(txn, "dbi_open", code);
 }
 
-/* The format comes first: a store of another release is not touched. */
+/* The format comes first: a store of another release is not touched. One that
+ * is older is brought up in this same transaction, so that it is wholly of the
+ * one or of the other. */
 static enum status open_dbs(struct kv_txn *txn, void *owner)
 {
     const struct kv_options *options = owner;
+    unsigned flags = options->read_only ? 0 : MDB_CREATE;
+    uint32_t format = 0;
     MDB_stat stat;
     int code = mdb_stat(txn->handle, MAIN_DBI, &stat);
     enum status status = result("stat", code);
 
     if (status == STATUS_OK) {
-        status = open_db(txn, KV_META);
+        status = open_db(txn, KV_META, flags);
     }
     if (status == STATUS_OK) {
-        status = format_check(txn, options, stat.ms_entries == 0);
+        status = format_check(txn, options, stat.ms_entries == 0, &format);
     }
     for (int db = KV_META + 1; db < KV_DBS_COUNT; db++) {
         if (status == STATUS_OK) {
-            status = open_db(txn, (enum kv_db)db);
+            status = open_db(txn, (enum kv_db)db, flags);
         }
     }
+    return status == STATUS_OK ? format_upgrade(txn, format) : status;
+}
+
+/* The handles of databases stay only where their transaction is committed. */
+static enum status open_dbs_to_read(struct kv *kv, struct kv_options *options)
+{
+    struct kv_txn txn;
+    enum status status = kv_begin(kv, &txn);
+
+    if (status == STATUS_OK) {
+        status = finish(&txn, open_dbs(&txn, options));
+    }
     return status;
+}
+
+/* On the thread that writes. The owner's lock stays. */
+static enum status reopen(struct kv *kv)
+{
+    char why[ERROR_BYTES_MAX] = "";
+    struct kv_options options = {.dir = kv->dir,
+                                 .map_bytes = kv->map_bytes,
+                                 .why = why,
+                                 .why_size = sizeof(why)};
+    struct kv_txn txn = {.kv = kv};
+    enum status status = STATUS_OK;
+    int code = 0;
+
+    log_line(LOG_WARN, "storage", "reopened", "dir=%s", kv->dir);
+    gate_shut(&kv->gate);
+    mdb_env_close(kv->env);
+    kv->env = NULL;
+    code = open_env(kv, &options);
+    if (code == 0) {
+        code = mdb_txn_begin(kv->env, NULL, 0, &txn.handle);
+    }
+    if (code == 0) {
+        status = open_dbs(&txn, &options);
+        if (status == STATUS_OK) {
+            code = mdb_txn_commit(txn.handle);
+        } else {
+            mdb_txn_abort(txn.handle);
+        }
+    }
+    kv->broken = code != 0 || status != STATUS_OK;
+    if (kv->broken) {
+        mdb_env_close(kv->env);
+        kv->env = NULL;
+    }
+    gate_open(&kv->gate);
+    return code != 0 ? result("reopen", code) : status;
 }
 
 enum status kv_open(const struct kv_options *options, struct kv **out)
@@ -673,13 +762,16 @@ enum status kv_open(const struct kv_options *options, struct kv **out)
         goto fail;
     }
     gate_init(&kv->gate);
+    snprintf(kv->dir, sizeof(kv->dir), "%s", options->dir);
+    kv->map_bytes = options->map_bytes;
     code = open_env(kv, options);
     if (code != 0) {
         explain(options, code);
         status = result("env_open", code);
         goto fail;
     }
-    status = kv_update(kv, open_dbs, &copy);
+    status = copy.read_only ? open_dbs_to_read(kv, &copy)
+                            : kv_update(kv, open_dbs, &copy);
     if (status != STATUS_OK) {
         goto fail;
     }

@@ -45,7 +45,9 @@ enum kv_db {
     KV_REFS = 8,
     KV_REF_LOG = 9,
     KV_STATS = 10,
-    KV_DBS_COUNT = 11
+    KV_POINTS = 11,
+    KV_DROPPED = 12, /* since format 2 */
+    KV_DBS_COUNT = 13
 };
 
 /* "journal"; static. */
@@ -56,6 +58,7 @@ struct kv;
 struct kv_options {
     const char *dir;    /* exists */
     uint64_t map_bytes; /* at start; raised to fit what is there */
+    bool read_only;     /* nothing is made, grown or repaired */
     char *why;          /* one sentence where kv_open fails */
     size_t why_size;
 };
@@ -118,6 +121,7 @@ enum status kv_scan(struct kv_txn *txn,
 struct kv_usage {
     uint64_t map_bytes;
     uint64_t used_bytes; /* pages in use; free ones inside the file are not */
+    uint64_t file_bytes; /* the file up to its last page that was ever used */
     uint64_t entries[KV_DBS_COUNT];
 };
 enum status kv_measure(struct kv_txn *txn, struct kv_usage *out) MUST_CHECK;
@@ -140,5 +144,10 @@ enum status kv_put(struct kv_txn *txn,
 enum status kv_delete(struct kv_txn *txn,
                       enum kv_db db,
                       const struct key *key) MUST_CHECK; /* NOT_FOUND */
+
+/* Writes one consistent view of all to fd, a new file, without the pages that
+ * are free. As long as it runs, the map cannot grow and no page that is freed
+ * is used again. CORRUPT: pages contradict each other. */
+enum status kv_copy(struct kv *kv, int fd) MUST_CHECK;
 
 #endif /* STORAGE_KV_H */

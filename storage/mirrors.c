@@ -126,7 +126,7 @@ static enum status write_one(struct store *store,
     for (size_t i = 0; i < batch_count(batch) && status == STATUS_OK; i++) {
         const struct operation *operation = batch_operation(batch, i);
 
-        if (operation->job != m->job) {
+        if (!batchcode_takes(operation, m->job)) {
             continue;
         }
         m->touched = true;

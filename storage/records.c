@@ -1,4 +1,4 @@
-/* records.c - jobs and stats: plain records under a number. */
+/* records.c - jobs, points and stats: plain records under a number. */
 #include "storage/internal.h"
 
 enum status records_put_job(struct kv_txn *txn,
@@ -15,6 +15,29 @@ enum status records_put_stat(struct kv_txn *txn,
     const struct key key = key_of_pair(operation->job, operation->number);
 
     return kv_put(txn, KV_STATS, &key, operation->bytes, operation->size);
+}
+
+enum status records_put_point(struct kv_txn *txn,
+                              const struct operation *operation)
+{
+    const struct key key = key_of_job(operation->job);
+    enum status status = STATUS_OK;
+
+    if (operation->size > 0) {
+        return kv_put(txn, KV_POINTS, &key, operation->bytes, operation->size);
+    }
+    status = kv_delete(txn, KV_POINTS, &key);
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+enum status store_get_point(struct store *store,
+                            uint64_t job,
+                            unsigned char **out,
+                            size_t *out_size)
+{
+    const struct key key = key_of_job(job);
+
+    return store_copy(store, KV_POINTS, &key, out, out_size);
 }
 
 enum status store_get_job(struct store *store,

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "storage/datafile.h"
 #include "storage/internal.h"
 #include "storage/place.h"
 
@@ -28,16 +29,18 @@ static enum status claim(const struct store_options *options, int *out)
 static enum status open_parts(struct store *store,
                               const struct store_options *options)
 {
-    enum status status = claim(options, &store->lock);
+    bool owner = !options->read_only;
+    enum status status = owner ? claim(options, &store->lock) : STATUS_OK;
 
     if (status == STATUS_OK) {
         status = kv_open(&(struct kv_options){.dir = options->dir,
                                               .map_bytes = options->map_bytes,
+                                              .read_only = options->read_only,
                                               .why = options->why,
                                               .why_size = options->why_size},
                          &store->kv);
     }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK && owner) {
         status = place_sync(options->dir);
     }
     return status;
@@ -81,12 +84,29 @@ enum status store_open(const char *dir,
         out);
 }
 
+enum status store_open_reader(const char *dir,
+                              char *why,
+                              size_t why_size,
+                              struct store **out)
+{
+    if (datafile_bytes(dir) == 0) {
+        snprintf(why, why_size, "there is no store in %s", dir);
+        return STATUS_NOT_FOUND;
+    }
+    return store_open_with(
+        &(struct store_options){
+            .dir = dir, .read_only = true, .why = why, .why_size = why_size},
+        out);
+}
+
 void store_close(struct store *store)
 {
     if (store == NULL) {
         return;
     }
     mirrors_close(store);
+    CHECK(store->sweeping_since == 0);
+    marks_fini(&store->young);
     kv_close(store->kv);
     /* Last, so that the next owner finds all files closed. */
     place_release(store->lock);
@@ -259,8 +279,29 @@ enum status store_usage(struct store *store, struct store_usage *out)
     if (status == STATUS_OK) {
         *out = (struct store_usage){.used_bytes = usage.used_bytes,
                                     .map_bytes = usage.map_bytes,
+                                    .file_bytes = usage.file_bytes,
                                     .chunks_count = usage.entries[KV_CHUNKS],
                                     .chunk_bytes = chunk_bytes};
+    }
+    return status;
+}
+
+enum status store_disk(struct store *store, struct store_usage *out)
+{
+    struct kv_usage usage;
+    struct kv_txn txn;
+    enum status status = kv_begin(store->kv, &txn);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = kv_measure(&txn, &usage);
+    kv_end(&txn);
+    if (status == STATUS_OK) {
+        *out = (struct store_usage){.used_bytes = usage.used_bytes,
+                                    .map_bytes = usage.map_bytes,
+                                    .file_bytes = usage.file_bytes,
+                                    .chunks_count = usage.entries[KV_CHUNKS]};
     }
     return status;
 }

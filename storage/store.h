@@ -3,8 +3,10 @@
  * journal   what was decided, per job, in order
  * events    what happened, per job, in order
  * jobs      one record a job
+ * points    one manifest a job: the newest state that workers keep in memory
  * versions  one manifest a version, and a short summary beside it
  * chunks    tensor bytes by content hash, at most CHUNK_BYTES_MAX, once
+ * dropped   what is left of versions that gc has taken away
  * refs      names that move ("head", tags), with a log of every move
  * stats     one record per job and interval (or evaluation)
  *
@@ -32,6 +34,13 @@ enum status store_open(const char *dir,
                        char *why,
                        size_t why_size,
                        struct store **out) MUST_CHECK;
+/* The same to read only, beside the process that owns it or without one: for a
+ * process of its own, which damage may end. Nothing may be written through it.
+ * NOT_FOUND: there is none. */
+enum status store_open_reader(const char *dir,
+                              char *why,
+                              size_t why_size,
+                              struct store **out) MUST_CHECK;
 void store_close(struct store *store); /* accepts NULL */
 
 /* The number of this coordinator start: durable before it is returned. */
@@ -89,6 +98,13 @@ enum status batch_put_stat(struct batch *batch,
                            const void *bytes,
                            size_t size) MUST_CHECK;
 
+/* A manifest without tensors, which are in the memory of workers; it replaces
+ * the one before. size 0: the job has none any more. */
+enum status batch_put_point(struct batch *batch,
+                            uint64_t job,
+                            const void *bytes,
+                            size_t size) MUST_CHECK;
+
 /* All or nothing, on the disk when it returns. FULL: the disk is full (the
  * store is as before, and works on). IO: else. The map grows by itself. The
  * batch stays the caller's and may be applied again after a failure. */
@@ -136,6 +152,53 @@ enum status store_put_chunks(struct store *store,
                              const struct chunk *chunks,
                              size_t count) MUST_CHECK;
 
+/* --- Dropping what may go --- */
+
+enum { DROPS_MAX = 64 };
+
+/* Takes versions away, in one transaction, all but those that a ref names or
+ * that are not there. Their chunks stay until a sweep (sweep.h). count: at
+ * most DROPS_MAX. CORRUPT: a ref of the job is damaged. */
+enum status store_drop_versions(struct store *store,
+                                uint64_t job,
+                                const uint64_t *numbers,
+                                size_t count,
+                                uint64_t wall_ms,
+                                uint64_t *out_dropped) MUST_CHECK;
+
+/* When a version was dropped, and the summary that it had (mem_free).
+ * NOT_FOUND: it is there, or never was. */
+enum status store_get_dropped(struct store *store,
+                              uint64_t job,
+                              uint64_t number,
+                              uint64_t *out_wall_ms,
+                              unsigned char **out,
+                              size_t *out_size) MUST_CHECK;
+
+/* Chunks that were put, or named by a new version, since this tick are young:
+ * no sweep takes them, though no version may name them. Raised by whoever
+ * knows that all cuts which were open at that tick are over; a chunk must be
+ * put again by every cut that counts on it. Both from any thread. */
+uint64_t store_tick(struct store *store);
+void store_young_floor(struct store *store, uint64_t tick);
+
+/* A copy of the whole store in dir, which is made, or is there and empty.
+ * Consistent, whatever is written meanwhile, compact, on the disk when it
+ * returns; until then nothing has that name. why gets one sentence. CONFLICT:
+ * something is in dir, or another backup writes there. INVALID: a path that is
+ * no path. CORRUPT, FULL, IO. On any filesystem. Holds up the growth of the
+ * map as long as it runs: in a process of its own, on a store opened to read,
+ * it holds up nobody. */
+enum status store_backup(struct store *store,
+                         const char *dir,
+                         char *why,
+                         size_t why_size,
+                         uint64_t *out_bytes) MUST_CHECK;
+/* How much of a backup to dir is written, and taking away what one that was
+ * ended in the middle has left. From any process. */
+uint64_t store_backup_bytes(const char *dir);
+void store_backup_forget(const char *dir);
+
 /* --- Reading --- */
 
 /* Copies the chunk into out [CHUNK_BYTES_MAX] and checks it against its hash.
@@ -155,11 +218,15 @@ enum status store_get_version(struct store *store,
                               uint64_t number,
                               unsigned char **out, /* the manifest */
                               size_t *out_size) MUST_CHECK;
+enum status store_get_point(struct store *store,
+                            uint64_t job,
+                            unsigned char **out,
+                            size_t *out_size) MUST_CHECK;
 enum status store_get_ref(struct store *store,
                           uint64_t job,
                           const char *name,
                           uint64_t *out_number) MUST_CHECK;
-/* Highest numbers used; 0 where there is none. */
+/* Highest numbers used, also by what was dropped; 0 where there is none. */
 enum status store_last_job(struct store *store, uint64_t *out) MUST_CHECK;
 enum status store_last_version(struct store *store,
                                uint64_t job,
@@ -215,11 +282,14 @@ enum status store_scan_ref_log(struct store *store,
 struct store_usage {
     uint64_t used_bytes; /* pages that hold something, not free ones */
     uint64_t map_bytes;  /* grows by itself; says nothing about the disk */
+    uint64_t file_bytes; /* on the disk; free pages inside are used again */
     uint64_t chunks_count;
     uint64_t chunk_bytes; /* payload, each chunk once */
 };
 enum status store_usage(struct store *store,
                         struct store_usage *out) MUST_CHECK;
+/* The same without the chunks, which takes no time. */
+enum status store_disk(struct store *store, struct store_usage *out) MUST_CHECK;
 
 /* Reads everything: every chunk against its hash, every record against its
  * seal, every manifest decoded, every chunk that a manifest names present and

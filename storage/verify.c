@@ -170,9 +170,7 @@ static void check_version(struct walk *walk, const struct kv_item *item)
     enum status status = STATUS_CORRUPT;
 
     walk->verdict.versions++;
-    if (!item->damaged) {
-        status = version_decode(item->value.bytes, item->value.size, &version);
-    }
+    status = versions_decode(item, &version);
     if (status == STATUS_NO_MEMORY) {
         walk->status = status;
         return;
@@ -195,6 +193,32 @@ static void check_version(struct walk *walk, const struct kv_item *item)
               number, job);
     }
     check_tensors(walk, version);
+    version_free(version);
+}
+
+/* Its tensors are not in the store: only that it can be read. */
+static void check_point(struct walk *walk, const struct kv_item *item)
+{
+    uint64_t job = key_number(&item->key, 0);
+    struct version *version = NULL;
+    enum status status = STATUS_CORRUPT;
+
+    if (!item->damaged) {
+        status = version_decode(item->value.bytes, item->value.size, &version);
+    }
+    if (status == STATUS_NO_MEMORY) {
+        walk->status = status;
+        return;
+    }
+    if (status == STATUS_OK && version->job != job) {
+        status = STATUS_CORRUPT;
+    }
+    if (status != STATUS_OK) {
+        fault(walk,
+              "the point of j%" PRIu64 " is damaged: its next recovery begins "
+              "at a version",
+              job);
+    }
     version_free(version);
 }
 
@@ -342,6 +366,7 @@ enum status store_verify(struct store *store,
         {KV_REF_LOG, check_log},       {KV_JOURNAL, check_log},
         {KV_EVENTS, check_log},        {KV_JOBS, check_record},
         {KV_STATS, check_record},      {KV_COUNTERS, check_record},
+        {KV_POINTS, check_point},      {KV_DROPPED, check_record},
     };
     struct walk walk = {.store = store, .fn = fn, .owner = owner};
     enum status status = STATUS_OK;

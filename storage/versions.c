@@ -5,6 +5,8 @@
 #include "storage/internal.h"
 
 #include "base/log.h"
+#include "base/mem.h"
+#include "storage/packing.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -37,14 +39,41 @@ static enum status check_chunks(struct kv_txn *txn,
 static enum status compare(const struct operation *operation,
                            const struct kv_value *stored)
 {
-    if (stored->size == operation->size &&
-        memcmp(stored->bytes, operation->bytes, stored->size) == 0) {
+    unsigned char *memory = NULL;
+    struct kv_value manifest;
+    enum status status =
+        packing_unpack(stored, RECORD_BYTES_MAX, &memory, &manifest);
+    bool same = false;
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    same = manifest.size == operation->size &&
+           memcmp(manifest.bytes, operation->bytes, manifest.size) == 0;
+    mem_free(memory);
+    if (same) {
         return STATUS_OK;
     }
     log_line(LOG_ERROR, "storage", "version_taken",
              "job=%" PRIu64 " version=%" PRIu64, operation->job,
              operation->number);
     return STATUS_CONFLICT;
+}
+
+static enum status put_manifest(struct kv_txn *txn,
+                                const struct key *key,
+                                const struct operation *operation)
+{
+    unsigned char *memory = NULL;
+    struct kv_value packed;
+    enum status status =
+        packing_pack(operation->bytes, operation->size, &memory, &packed);
+
+    if (status == STATUS_OK) {
+        status = kv_put(txn, KV_VERSIONS, key, packed.bytes, packed.size);
+    }
+    mem_free(memory);
+    return status;
 }
 
 enum status versions_put(struct kv_txn *txn, const struct operation *operation)
@@ -59,10 +88,12 @@ enum status versions_put(struct kv_txn *txn, const struct operation *operation)
     if (status != STATUS_NOT_FOUND) {
         return status;
     }
-    status = check_chunks(txn, operation);
+    status = drops_check(txn, &key);
     if (status == STATUS_OK) {
-        status =
-            kv_put(txn, KV_VERSIONS, &key, operation->bytes, operation->size);
+        status = check_chunks(txn, operation);
+    }
+    if (status == STATUS_OK) {
+        status = put_manifest(txn, &key, operation);
     }
     if (status == STATUS_OK) {
         status = kv_put(txn, KV_SUMMARIES, &key, operation->more,
@@ -78,20 +109,47 @@ enum status store_get_version(struct store *store,
                               size_t *out_size)
 {
     const struct key key = key_of_pair(job, number);
+    unsigned char *stored = NULL;
+    unsigned char *memory = NULL;
+    struct kv_value manifest;
+    size_t size = 0;
+    enum status status = store_copy(store, KV_VERSIONS, &key, &stored, &size);
 
-    return store_copy(store, KV_VERSIONS, &key, out, out_size);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = packing_unpack(&(struct kv_value){stored, size}, RECORD_BYTES_MAX,
+                            &memory, &manifest);
+    if (status != STATUS_OK) {
+        mem_free(stored);
+        return status;
+    }
+    if (memory != NULL) {
+        mem_free(stored);
+    }
+    *out = memory != NULL ? memory : stored;
+    *out_size = manifest.size;
+    return STATUS_OK;
 }
 
 enum status store_last_version(struct store *store, uint64_t job, uint64_t *out)
 {
     struct kv_txn txn;
+    uint64_t last = 0;
+    uint64_t dropped = 0;
     enum status status = kv_begin(store->kv, &txn);
 
     if (status != STATUS_OK) {
         return status;
     }
-    status = last_number(&txn, KV_VERSIONS, job, out);
+    status = last_number(&txn, KV_VERSIONS, job, &last);
+    if (status == STATUS_OK) {
+        status = last_number(&txn, KV_DROPPED, job, &dropped);
+    }
     kv_end(&txn);
+    if (status == STATUS_OK) {
+        *out = last > dropped ? last : dropped;
+    }
     return status;
 }
 
@@ -108,4 +166,21 @@ enum status store_scan_versions(struct store *store,
                                    .down = down};
 
     return store_scan_range(store, &range, fn, owner);
+}
+
+enum status versions_decode(const struct kv_item *item, struct version **out)
+{
+    unsigned char *memory = NULL;
+    struct kv_value manifest;
+    enum status status = STATUS_CORRUPT;
+
+    if (!item->damaged) {
+        status =
+            packing_unpack(&item->value, RECORD_BYTES_MAX, &memory, &manifest);
+    }
+    if (status == STATUS_OK) {
+        status = version_decode(manifest.bytes, manifest.size, out);
+    }
+    mem_free(memory);
+    return status;
 }

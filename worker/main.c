@@ -6,12 +6,19 @@
 #include "worker/shell/settings.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { EXIT_USAGE = 2, HELP_BYTES = 8192 };
+enum {
+    EXIT_USAGE = 2,
+    HELP_BYTES = 8192,
+    /* What glibc allows at most, and as much as two points of a large job. */
+    MAPPED_BYTES = 32 << 20,
+    SPARE_BYTES = 1 << 30
+};
 
 static int usage(enum status status, const char *message)
 {
@@ -58,6 +65,15 @@ static void pin_kernels(const char *kernels, char **argv)
     exit(EXIT_FAILURE);
 }
 
+/* Copies of shards and frames come and go by the megabyte. Memory that is given
+ * back to the system and asked for again costs a page fault for every 4 kB,
+ * which takes many times as long as the copying: see README.md. */
+static void keep_freed_memory(void)
+{
+    (void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
+    (void)mallopt(M_TRIM_THRESHOLD, SPARE_BYTES);
+}
+
 static int open_log(const struct settings *settings)
 {
     int fd = STDERR_FILENO;
@@ -85,6 +101,7 @@ int main(int argc, char **argv)
         return usage(status, message);
     }
     pin_kernels(settings.kernels, argv);
+    keep_freed_memory();
     if (open_log(&settings) < 0) {
         (void)fprintf(stderr, "cajal-worker: cannot write the log %s\n",
                       settings.log_file);

@@ -39,6 +39,7 @@ static int send_launch(struct tool *tool,
     request.source = load->text;
     request.request_id = id;
     request.workers = tool->cli.workers;
+    request.workers_min = tool->cli.workers_min;
     status = cajal_launch(tool->cajal, &request, &reply);
     if (status == STATUS_UNAVAILABLE &&
         tool_connect(tool, NEED_RUNNING) == EXIT_DONE) {

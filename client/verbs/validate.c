@@ -5,6 +5,7 @@
 #include "client/verbs/verbs.h"
 
 #include "base/mem.h"
+#include "proto/forecast.h"
 #include "proto/jobcode.h"
 #include "proto/jobprint.h"
 
@@ -49,6 +50,30 @@ static int make_store(struct tool *tool, char *path, size_t size)
     return EXIT_DONE;
 }
 
+/* What the job's versions will need. */
+static cJSON *forecast_of(const struct job_spec *spec,
+                          const Cajal__V1__ProbeReply *data)
+{
+    const struct forecast_of of = {.spec = spec,
+                                   .inputs = data->inputs,
+                                   .outputs = spec->model.outputs != 0
+                                                  ? spec->model.outputs
+                                                  : data->classes,
+                                   .tasks = (uint32_t)data->n_task_examples,
+                                   .steps = data->steps};
+    cJSON *object = cJSON_CreateObject();
+    struct forecast forecast;
+
+    forecast_make(&of, &forecast);
+    json_add_number(object, "version_bytes", (double)forecast.version_bytes);
+    json_add_number(object, "versions_least", (double)forecast.versions_least);
+    json_add_number(object, "versions_most", (double)forecast.versions_most);
+    json_add_number(object, "versions_kept_most", (double)forecast.kept_most);
+    json_add_number(object, "bytes_most", (double)forecast.bytes_most);
+    json_add_flag(object, "bounded", forecast.bounded);
+    return object;
+}
+
 static int probe(struct tool *tool, const struct jobload *load, cJSON *document)
 {
     Cajal__V1__ProbeRequest request = CAJAL__V1__PROBE_REQUEST__INIT;
@@ -65,6 +90,8 @@ static int probe(struct tool *tool, const struct jobload *load, cJSON *document)
         return tool_fail_call(tool);
     }
     (void)cJSON_AddItemToObject(document, "data", json_probe(reply));
+    (void)cJSON_AddItemToObject(document, "store",
+                                forecast_of(&load->spec, reply));
     cajal_free(reply);
     return EXIT_DONE;
 }
@@ -93,6 +120,28 @@ static void print_data(struct print *print, const cJSON *data)
     print_line(print, "hash", json_text(data, "hash"));
 }
 
+static void print_store(struct print *print, const cJSON *store)
+{
+    double least = json_number(store, "versions_least");
+    double most = json_number(store, "versions_most");
+    char line[512];
+    char one[40];
+    char all[40];
+    char many[64] = "";
+
+    look_bytes(json_number(store, "version_bytes"), one);
+    look_bytes(json_number(store, "bytes_most"), all);
+    if (most > least) {
+        (void)snprintf(many, sizeof(many), " to %.0f", most);
+    }
+    (void)snprintf(line, sizeof(line),
+                   "about %s per version, %.0f%s versions, %.0f of them at a "
+                   "time: at most %s",
+                   one, least, many, json_number(store, "versions_kept_most"),
+                   all);
+    print_line(print, "store", line);
+}
+
 static void render(struct print *print, const cJSON *document)
 {
     const cJSON *data = cJSON_GetObjectItemCaseSensitive(document, "data");
@@ -102,6 +151,7 @@ static void render(struct print *print, const cJSON *document)
     if (data != NULL) {
         (void)fputc('\n', print->out);
         print_data(print, data);
+        print_store(print, cJSON_GetObjectItemCaseSensitive(document, "store"));
     }
 }
 

@@ -14,6 +14,9 @@ int verb_up(struct tool *tool);
 int verb_down(struct tool *tool);
 int verb_supervise(struct tool *tool);
 int verb_workers(struct tool *tool);
+int verb_cordon(struct tool *tool);
+int verb_uncordon(struct tool *tool);
+int verb_drain(struct tool *tool);
 int verb_logs(struct tool *tool);
 int verb_jobs(struct tool *tool);
 int verb_status(struct tool *tool);
@@ -32,7 +35,10 @@ int verb_export(struct tool *tool);
 int verb_eval(struct tool *tool);
 int verb_metrics(struct tool *tool);
 int verb_verify(struct tool *tool);
+int verb_backup(struct tool *tool);
+int verb_gc(struct tool *tool);
 int verb_version(struct tool *tool);
+int verb_keys(struct tool *tool);
 int verb_help(struct tool *tool);
 
 #endif /* CLIENT_VERBS_VERBS_H */

@@ -53,7 +53,16 @@ static void on_record(struct coord *c,
         job_move(job, PHASE_PAUSED);
         return;
     }
-    load_head(c, slot, true, out);
+    if (ev->record.has_point) {
+        const struct point point = {.used = true,
+                                    .line = ev->record.line,
+                                    .interval = ev->record.interval,
+                                    .step = ev->record.step};
+
+        begin_gathering(c, slot, &point);
+    }
+    job->taken_over = true;
+    load_back(c, slot, true, out);
 }
 
 static void on_phase_deadline(struct coord *c,
@@ -64,13 +73,16 @@ static void on_phase_deadline(struct coord *c,
 
     job->phase_deadline_ms = UINT64_MAX;
     if (job->kind == KIND_EVALUATE) {
-        job_send_drop(job, &c->members, out);
+        job_send_drop(job, &c->members, false, out);
         action_reply(out, job->evaluate_request, STATUS_UNAVAILABLE,
                      job->evaluate_job,
                      "no worker was there in time to evaluate: start one "
                      "with `cajal up`");
         slot_free(c, slot, out);
+    } else if (job->phase == PHASE_LOADING) {
+        load_back(c, slot, job->resume_wanted, out); /* gathered enough */
     } else if (job->phase == PHASE_OPENING || job->phase == PHASE_PLACING) {
+        (void)point_has_failed(c, slot, out);
         roll_back(c, slot, "workers did not get ready in time", out);
     }
 }
@@ -95,13 +107,42 @@ static void on_stall(struct coord *c, uint32_t slot, struct actions *out)
     roll_back(c, slot, "no worker got on with its work for too long", out);
 }
 
+static void lose_silent(struct coord *c, uint32_t worker, struct actions *out)
+{
+    char why[ERROR_BYTES_MAX];
+    struct text text;
+
+    text_init(&text, why, sizeof(why));
+    text_add(&text, "is lost (silent for ");
+    text_real(&text, (double)c->timeout_ms / 1000, 3);
+    text_add(&text, " s)");
+    lose_worker(c, worker, why, out);
+}
+
+/* Where the timer rings late, this process stood still (SIGSTOP, a suspended
+ * host), and what workers said meanwhile is still to be read: that they are
+ * silent, or stall, cannot be known yet. */
+static void take_pause_of_ours(struct coord *c)
+{
+    uint64_t deadline = members_deadline(&c->members, c->timeout_ms);
+
+    if (c->now_ms < LATE_MS || deadline > c->now_ms - LATE_MS ||
+        !members_spare(&c->members, c->now_ms)) {
+        return;
+    }
+    for (uint32_t s = 0; s < JOBS_MAX; s++) {
+        c->jobs[s].moved_ms = c->now_ms;
+    }
+}
+
 static void on_timeout(struct coord *c, struct actions *out)
 {
     uint32_t worker;
 
+    take_pause_of_ours(c);
     while ((worker = members_silent(&c->members, c->now_ms, c->timeout_ms)) !=
            NO_WORKER) {
-        lose_worker(c, worker, "was silent for too long", out);
+        lose_silent(c, worker, out);
     }
     for (uint32_t s = 0; s < JOBS_MAX; s++) {
         struct job *job = &c->jobs[s];
@@ -158,7 +199,13 @@ void coord_step(struct coord *c,
         uint32_t worker = members_of_peer(&c->members, ev->peer_lost.peer);
 
         if (worker != NO_WORKER) {
-            lose_worker(c, worker, "hung up", out);
+            const char *why = ev->peer_lost.why;
+
+            lose_worker(c, worker,
+                        why != NULL ? why
+                                    : "is lost (its process ended, or its "
+                                      "link broke)",
+                        out);
         }
         break;
     }
@@ -174,7 +221,9 @@ void coord_step(struct coord *c,
     }
     /* Once, and last: actions borrow the placement, so a job that is placed
      * must not lose it in the same step. */
+    plan_moves(c);
     start_waiting(c, out);
+    settle_workers(c, out);
     quit_if_quiet(c, out);
     give_tokens(c, out);
 }
@@ -188,6 +237,8 @@ uint64_t coord_deadline_ms(const struct coord *c)
 {
     uint64_t deadline = members_deadline(&c->members, c->timeout_ms);
 
+    deadline = sooner(deadline, workers_deadline(c));
+    deadline = sooner(deadline, moves_deadline(c));
     for (uint32_t s = 0; s < JOBS_MAX; s++) {
         const struct job *job = &c->jobs[s];
 
@@ -199,6 +250,9 @@ uint64_t coord_deadline_ms(const struct coord *c)
         }
         deadline = sooner(deadline, job->phase_deadline_ms);
         deadline = sooner(deadline, job->store_again_ms);
+        if (job->phase == PHASE_WAITING && c->now_ms < job->place_again_ms) {
+            deadline = sooner(deadline, job->place_again_ms);
+        }
         deadline = sooner(deadline, stall_deadline(job));
     }
     for (uint32_t p = 0; p < PROBES_MAX; p++) {

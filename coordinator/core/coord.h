@@ -25,7 +25,9 @@ enum token_kind {
     TOKEN_COMMIT,
     TOKEN_RESTORE,
     TOKEN_LOAD,
-    TOKEN_STATE /* a record whose state someone wants to be told */
+    TOKEN_POINT,
+    TOKEN_CHECK, /* of the journal, in a replay */
+    TOKEN_STATE  /* a record whose state someone wants to be told */
 };
 
 /* Something on its way to the disk or from it. */
@@ -78,6 +80,14 @@ void coord_step(struct coord *c,
 
 /* When the shell must deliver the next COORD_TIMEOUT; UINT64_MAX: never. */
 uint64_t coord_deadline_ms(const struct coord *c);
+
+/* "idle busy cordoned draining leaving lost left", and why it is in that
+ * state: one line, or "". CHECK: worker < WORKERS_MAX. */
+const char *coord_worker_state(const struct coord *c, uint32_t worker);
+void coord_worker_reason(const struct coord *c,
+                         uint32_t worker,
+                         char *out,
+                         size_t size);
 
 /* The slot that holds job, or JOBS_MAX. */
 uint32_t coord_find(const struct coord *c, uint64_t job);

@@ -54,6 +54,21 @@ static void refuse_state(const struct job *job,
     action_reply(out, request->id, STATUS_CONFLICT, job->record.job, line);
 }
 
+/* What the request says of workers rules, else what the spec says. */
+static void take_numbers(struct job_record *record,
+                         const struct request *request)
+{
+    const struct run_spec *run = &request->spec->run;
+
+    if (request->workers == 0) {
+        record->workers_wanted = run->workers;
+        record->workers_min = run->workers_min;
+        return;
+    }
+    record->workers_wanted = request->workers;
+    record->workers_min = request->workers_min;
+}
+
 static void ask_launch(struct coord *c,
                        const struct request *request,
                        struct actions *out)
@@ -76,8 +91,7 @@ static void ask_launch(struct coord *c,
     job = &c->jobs[slot];
     job->record.job = ++c->last_job;
     job->record.spec = *request->spec;
-    job->record.workers_wanted =
-        request->workers != 0 ? request->workers : request->spec->run.workers;
+    take_numbers(&job->record, request);
     job->record.created_ms = c->now_ms + c->wall_offset_ms;
     job->record.lines_count = 1;
     job->next_version = 1;
@@ -131,7 +145,7 @@ static void ask_stop(struct coord *c,
     if (slot == JOBS_MAX) {
         return;
     }
-    if (job->want != WANT_NONE) {
+    if (job->want != WANT_NONE && job->want != WANT_PARK) {
         refuse_state(job, request, "it is being stopped already", out);
         return;
     }
@@ -163,9 +177,9 @@ static void ask_stop(struct coord *c,
     job->want_version = request->version;
     if (job->phase == PHASE_RUNNING) {
         run_on(c, slot, out);
-    } else if (job->phase != PHASE_LOADING) {
+    } else if (job->phase != PHASE_LOADING && !job->moving) {
         carry_out_want(c, slot, out);
-    }
+    } /* One that moves runs again in a moment, and stops at a version. */
 }
 
 /* Who resumes a job means the cluster that is there: it may be a smaller one
@@ -174,9 +188,16 @@ static void take_who_is_idle(struct coord *c, struct job *job)
 {
     uint32_t idle = members_idle(&c->members);
     uint32_t shards = job_shards_total(job);
+    struct job_record *record = &job->record;
 
-    if (idle > 0) {
-        job->record.workers_wanted = idle < shards ? idle : shards;
+    if (idle == 0) {
+        return;
+    }
+    if (job_workers_least(job) == record->workers_wanted) {
+        record->workers_wanted = idle < shards ? idle : shards;
+        record->workers_min = record->workers_wanted;
+    } else if (idle < record->workers_min) {
+        record->workers_min = idle; /* a range goes on as one */
     }
 }
 
@@ -200,7 +221,7 @@ static void ask_resume(struct coord *c,
     set_reason(job, "");
     job->faults = 0;
     take_who_is_idle(c, job);
-    load_head(c, slot, true, out);
+    load_back(c, slot, true, out);
     /* Answered when the store says so too: else a crash would undo it. */
     store_state(c, slot, request->id, out);
 }
@@ -273,7 +294,7 @@ static void ask_evaluate(struct coord *c,
     job->record.head = request->version;
     job->evaluate_job = request->job;
     job->evaluate_request = request->id;
-    load_head(c, slot, true, out);
+    load_back(c, slot, true, out);
     job->phase_deadline_ms = c->now_ms + SESSION_DEADLINE_MS;
 }
 
@@ -363,13 +384,13 @@ static void ask_shutdown(struct coord *c,
         struct job *job = &c->jobs[s];
 
         if (job->phase == PHASE_RUNNING && job->kind == KIND_TRAIN &&
-            job->want == WANT_NONE) {
+            (job->want == WANT_NONE || job->want == WANT_PARK)) {
             job->want = WANT_SHUTDOWN;
             run_on(c, s, out);
         } else if (job->phase == PHASE_FREE) {
             continue;
         } else if (job->kind == KIND_EVALUATE) {
-            job_send_drop(job, &c->members, out);
+            job_send_drop(job, &c->members, false, out);
             action_reply(out, job->evaluate_request, STATUS_UNAVAILABLE,
                          job->evaluate_job,
                          "this coordinator is shutting down");
@@ -385,7 +406,7 @@ static bool is_quiet(struct coord *c, uint32_t slot, struct actions *out)
     if (job->phase == PHASE_LOADING || job->phase == PHASE_WAITING ||
         job->phase == PHASE_OPENING || job->phase == PHASE_PLACING) {
         /* Its record says that it runs: the next coordinator takes it up. */
-        job_send_drop(job, &c->members, out);
+        job_send_drop(job, &c->members, false, out);
         slot_free(c, slot, out);
     }
     return job->phase == PHASE_FREE || job->phase == PHASE_PAUSED ||
@@ -454,6 +475,11 @@ void take_request(struct coord *c,
         break;
     case REQUEST_SHUTDOWN:
         ask_shutdown(c, request, out);
+        break;
+    case REQUEST_CORDON:
+    case REQUEST_UNCORDON:
+    case REQUEST_DRAIN:
+        take_worker_request(c, request, out);
         break;
     }
 }

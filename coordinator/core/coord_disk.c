@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "coordinator/core/job_cuts.h"
+#include "coordinator/core/job_points.h"
 
 #include <string.h>
 
@@ -71,7 +72,8 @@ bool head_is_moving(const struct coord *c, uint32_t slot)
 bool load_must_wait(const struct coord *c, uint32_t slot)
 {
     return is_on_its_way(c, slot, TOKEN_COMMIT) ||
-           is_on_its_way(c, slot, TOKEN_JOURNAL);
+           is_on_its_way(c, slot, TOKEN_JOURNAL) ||
+           is_on_its_way(c, slot, TOKEN_POINT);
 }
 
 /* What a load has waited for has been answered. */
@@ -81,7 +83,7 @@ static void load_on(struct coord *c, uint32_t slot, struct actions *out)
 
     if (job->phase == PHASE_LOADING && !load_must_wait(c, slot) &&
         !is_on_its_way(c, slot, TOKEN_LOAD)) {
-        load_head(c, slot, job->resume_wanted, out);
+        load_back(c, slot, job->resume_wanted, out);
         if (job->phase == PHASE_WAITING && job->want != WANT_NONE &&
             !c->quitting) { /* there was no head to load */
             carry_out_want(c, slot, out);
@@ -116,6 +118,14 @@ void give_tokens(struct coord *c, struct actions *out)
             action->token = token_new(c, TOKEN_COMMIT, action->slot,
                                       action->commit.version, 0);
         }
+        if (action->type == ACTION_CHECK_JOURNAL) {
+            action->token = token_new(c, TOKEN_CHECK, action->slot,
+                                      action->journal.grant->interval, 0);
+        }
+        if (action->type == ACTION_STORE_POINT && !action->point.none) {
+            action->token = token_new(c, TOKEN_POINT, action->slot,
+                                      action->point.interval, 0);
+        }
     }
 }
 
@@ -135,7 +145,10 @@ static void on_late_commit(struct coord *c,
         text_add(&text, "committed while the job went back");
         job->record.head = token->detail;
         job->record.last_version = token->detail;
+        job->head_step = UINT64_MAX;
         job->faults = 0;
+        /* All versions up to a point are committed before it is complete. */
+        job_supersede_points(job, UINT64_MAX);
     }
     load_on(c, token->slot, out);
 }
@@ -196,6 +209,55 @@ static void on_committed(struct coord *c,
     run_on(c, token->slot, out);
 }
 
+/* The record of a point, also where the job has gone back meanwhile: what is
+ * on the disk is where it goes to. */
+static void on_point_stored(struct coord *c,
+                            const struct token *token,
+                            enum status status,
+                            struct actions *out)
+{
+    struct job *job = &c->jobs[token->slot];
+
+    if (job->making.storing && job->making.interval == token->detail) {
+        if (status == STATUS_OK) {
+            job_take_point(job);
+        } else {
+            job_drop_making(job); /* the store has the one before */
+        }
+        run_on(c, token->slot, out);
+    }
+    load_on(c, token->slot, out);
+}
+
+/* The same steps gave other numbers: either run may be the wrong one, and
+ * which is not for us to say. */
+static void on_checked(struct coord *c,
+                       const struct token *token,
+                       enum status status,
+                       struct actions *out)
+{
+    struct job *job = &c->jobs[token->slot];
+    char why[ERROR_BYTES_MAX];
+    struct text text;
+
+    if (status != STATUS_CORRUPT || job->phase != PHASE_RUNNING) {
+        return;
+    }
+    text_init(&text, why, sizeof(why));
+    text_add(&text, "bits differ at interval ");
+    text_u64(&text, token->detail - 2);
+    text_add(&text, ": computed again, it gives other numbers than the journal "
+                    "has. A machine may be broken, or computes otherwise than "
+                    "the one before. `cajal resume` goes back to v");
+    text_u64(&text, job->record.head);
+    text_add(&text, " and compares again; `cajal restore v");
+    text_u64(&text, job->record.head);
+    text_add(&text, "` begins anew from there");
+    text = action_event(out, token->slot, "fault", 0);
+    text_add(&text, why);
+    pause_job(c, token->slot, why, 0, out);
+}
+
 static void on_launched(struct coord *c,
                         const struct token *token,
                         enum status status,
@@ -229,7 +291,7 @@ static void on_restored(struct coord *c,
         action_reply(out, token->request, ev->stored.status, job->record.job,
                      "the version could not be restored; nothing has changed");
         if (job->resume_wanted) {
-            load_head(c, token->slot, true, out);
+            load_back(c, token->slot, true, out);
         } else {
             job_move(job, job->record.state >= JOB_FINISHED ? PHASE_ENDED
                                                             : PHASE_PAUSED);
@@ -238,6 +300,7 @@ static void on_restored(struct coord *c,
     }
     CHECK(ev->stored.restored != NULL);
     record_after_restore(&job->record, ev->stored.restored, number);
+    job->head_step = ev->stored.restored->step;
     job->next_version = number + 1;
     job->journaled = 0;
 
@@ -257,7 +320,7 @@ static void on_restored(struct coord *c,
     text_add(&text, " as v");
     text_u64(&text, number);
     if (job->resume_wanted) {
-        load_head(c, token->slot, true, out);
+        load_back(c, token->slot, true, out);
     } else {
         job_move(job, PHASE_PAUSED);
         set_reason(job, "restored; `cajal resume` goes on from here");
@@ -329,6 +392,12 @@ void take_stored(struct coord *c,
     case TOKEN_STATE:
         on_state_stored(c, &token, ev->stored.status, out);
         break;
+    case TOKEN_POINT:
+        on_point_stored(c, &token, ev->stored.status, out);
+        break;
+    case TOKEN_CHECK:
+        on_checked(c, &token, ev->stored.status, out);
+        break;
     case TOKEN_LOAD:
         CHECK(false); /* answered by COORD_LOADED */
         break;
@@ -373,7 +442,14 @@ static enum status begin_from(struct job *job, const struct coord_event *ev)
     for (uint32_t i = 0; i < job->inputs_count; i++) {
         job->inputs[i] = ev->loaded.inputs[i];
     }
-    return job_begin_from(job, ev->loaded.version);
+    /* What an earlier life had done, where it could not say so any more. */
+    if (job->record.step < ev->loaded.step) {
+        job->record.step = ev->loaded.step;
+    }
+    if (!ev->loaded.point) {
+        job->head_step = ev->loaded.version->step;
+    }
+    return job_begin_from(job, ev->loaded.version, ev->loaded.point);
 }
 
 void take_loaded(struct coord *c,
@@ -389,6 +465,9 @@ void take_loaded(struct coord *c,
     }
     CHECK(token.kind == TOKEN_LOAD);
     job = &c->jobs[token.slot];
+    if (loaded_in_vain(c, token.slot, ev, out)) {
+        return;
+    }
     if (status == STATUS_OK) {
         job->memory = ev->loaded.memory;
         job->origin = ev->loaded.version;
@@ -399,13 +478,20 @@ void take_loaded(struct coord *c,
         status = job->kind == KIND_EVALUATE
                      ? job_begin_evaluation(job, ev->loaded.version)
                      : begin_from(job, ev);
+        if (status == STATUS_OK) {
+            tell_taken_over(c, token.slot, out);
+        }
+    }
+    if (status == STATUS_CORRUPT && point_has_failed(c, token.slot, out)) {
+        load_back(c, token.slot, job->resume_wanted, out);
+        return;
     }
     if (status != STATUS_OK) {
         fail_load(c, token.slot, status, out);
         return;
     }
     job_move(job, PHASE_WAITING);
-    if (job->want != WANT_NONE && !c->quitting) {
+    if (job->want != WANT_NONE && !job->moving && !c->quitting) {
         carry_out_want(c, token.slot, out);
         return;
     }

@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "coordinator/core/job_cuts.h"
+#include "coordinator/core/job_points.h"
 
 #include <string.h>
 
@@ -72,6 +73,7 @@ uint32_t slot_new(struct coord *c, struct actions *out)
         memset(job, 0, sizeof(*job));
         job->phase_deadline_ms = UINT64_MAX;
         job->store_again_ms = UINT64_MAX;
+        job->head_step = UINT64_MAX;
         job->kind = KIND_TRAIN;
     }
     return found;
@@ -101,17 +103,29 @@ void store_state(struct coord *c,
 
 static void tell_waiting(struct coord *c, struct job *job)
 {
+    uint32_t least = job_workers_least(job);
+    uint32_t idle = members_idle(&c->members);
+    uint32_t closed = 0;
     struct text text;
 
+    for (uint32_t w = 0; w < WORKERS_MAX; w++) {
+        const struct member *m = &c->members.items[w];
+
+        closed += m->present && !member_is_open(m);
+    }
     text_init(&text, job->record.reason, sizeof(job->record.reason));
     text_add(&text, "needs ");
-    text_u64(&text, job->record.workers_wanted);
-    text_add(&text, job->record.workers_wanted == 1 ? " idle worker, "
-                                                    : " idle workers, ");
-    text_u64(&text, members_idle(&c->members));
+    text_u64(&text, least);
+    text_add(&text, least == 1 ? " worker, " : " workers, ");
+    text_u64(&text, idle);
     text_add(&text, " of ");
     text_u64(&text, members_present(&c->members));
-    text_add(&text, " here are idle");
+    text_add(&text, idle == 1 ? " here is idle" : " here are idle");
+    if (closed > 0) {
+        text_add(&text, ", ");
+        text_u64(&text, closed);
+        text_add(&text, closed == 1 ? " is cordoned" : " are cordoned");
+    }
 }
 
 static void ask_open(struct coord *c, struct job *job, struct actions *out)
@@ -138,31 +152,62 @@ static void assign(struct coord *c, struct job *job, struct actions *out)
     job_send_assign(job, c->life, &c->members, out);
 }
 
-/* The oldest job first; a later one may start where an earlier one still
- * lacks workers. */
+/* Its point cannot be placed: it waits as any other job does, and who wanted
+ * it to stop has what was asked for. */
+static void strand(struct coord *c, uint32_t slot, struct actions *out)
+{
+    struct job *job = &c->jobs[slot];
+
+    job->moving = false;
+    if (job->want != WANT_NONE) {
+        carry_out_want(c, slot, out);
+    } else {
+        store_state(c, slot, 0, out);
+    }
+}
+
+/* The oldest job that can be placed, or JOBS_MAX. One that moves comes first,
+ * and what it has left is not given away while it is loaded. */
+static uint32_t next_to_place(struct coord *c, struct actions *out)
+{
+    uint32_t oldest = JOBS_MAX;
+
+    if (move_is_loading(c)) {
+        return JOBS_MAX;
+    }
+    for (uint32_t s = 0; s < JOBS_MAX; s++) {
+        struct job *job = &c->jobs[s];
+
+        if (job->phase != PHASE_WAITING || job->placed != 0 || c->quitting ||
+            c->now_ms < job->place_again_ms) {
+            continue;
+        }
+        if (!job_place(job, &c->members)) {
+            tell_waiting(c, job);
+            if (job->moving) {
+                strand(c, s, out);
+            }
+            continue;
+        }
+        job_unplace(job, &c->members);
+        if (job->moving) {
+            return s;
+        }
+        if (oldest == JOBS_MAX ||
+            job->record.job < c->jobs[oldest].record.job) {
+            oldest = s;
+        }
+    }
+    return oldest;
+}
+
+/* A later job may start where an earlier one still lacks workers. */
 void start_waiting(struct coord *c, struct actions *out)
 {
     ask_probes(c, out);
     for (;;) {
-        uint32_t oldest = JOBS_MAX;
+        uint32_t oldest = next_to_place(c, out);
 
-        for (uint32_t s = 0; s < JOBS_MAX; s++) {
-            struct job *job = &c->jobs[s];
-
-            if (job->phase != PHASE_WAITING || job->placed != 0 ||
-                c->quitting) {
-                continue;
-            }
-            if (!job_place(job, &c->members)) {
-                tell_waiting(c, job);
-                continue;
-            }
-            job_unplace(job, &c->members);
-            if (oldest == JOBS_MAX ||
-                job->record.job < c->jobs[oldest].record.job) {
-                oldest = s;
-            }
-        }
         if (oldest == JOBS_MAX) {
             return;
         }
@@ -178,39 +223,6 @@ void start_waiting(struct coord *c, struct actions *out)
             assign(c, job, out);
         }
     }
-}
-
-void load_head(struct coord *c, uint32_t slot, bool resume, struct actions *out)
-{
-    struct job *job = &c->jobs[slot];
-    struct action *action;
-
-    job->resume_wanted = resume;
-    job->phase_deadline_ms = UINT64_MAX;
-    if (load_must_wait(c, slot)) {
-        if (job->phase != PHASE_LOADING) {
-            job_move(job, PHASE_LOADING);
-        }
-        return;
-    }
-    if (job->kind == KIND_TRAIN && job->record.head == 0) {
-        /* Nothing was committed yet: from the beginning, to the same bits. */
-        job->origin = NULL;
-        if (job->phase == PHASE_FREE) {
-            job_move(job, PHASE_LOADING);
-        }
-        job_move(job, PHASE_WAITING);
-        return;
-    }
-    if (job->phase != PHASE_LOADING) {
-        job_move(job, PHASE_LOADING);
-    }
-    action = action_add(out, ACTION_LOAD);
-    action->slot = slot;
-    action->token = token_new(c, TOKEN_LOAD, slot, job->record.head, 0);
-    action->load.job =
-        job->kind == KIND_EVALUATE ? job->evaluate_job : job->record.job;
-    action->load.version = job->record.head;
 }
 
 /* --- Losing ground --- */
@@ -237,6 +249,24 @@ static void refuse_waiting(struct job *job, struct actions *out)
     }
 }
 
+/* forget: and nobody keeps anything of its state. */
+static void leave_workers(struct coord *c,
+                          struct job *job,
+                          bool forget,
+                          struct actions *out)
+{
+    job_send_drop(job, &c->members, forget && job->kind == KIND_TRAIN, out);
+    job->moving = false;
+    if (forget) {
+        forget_points(c, (uint32_t)(job - c->jobs), out);
+    }
+    job_update_record(job, &c->members);
+    job_unplace(job, &c->members);
+    refuse_waiting(job, out);
+    job_reset_run(job);
+    job->phase_deadline_ms = UINT64_MAX;
+}
+
 void roll_back(struct coord *c,
                uint32_t slot,
                const char *why,
@@ -249,11 +279,7 @@ void roll_back(struct coord *c,
         job->phase != PHASE_OPENING) {
         return;
     }
-    job_send_drop(job, &c->members, out);
-    job_update_record(job, &c->members);
-    job_unplace(job, &c->members);
-    refuse_waiting(job, out);
-    job_reset_run(job);
+    leave_workers(c, job, false, out);
     if (job->kind == KIND_EVALUATE) {
         action_reply(out, job->evaluate_request, STATUS_UNAVAILABLE,
                      job->evaluate_job, why);
@@ -262,14 +288,50 @@ void roll_back(struct coord *c,
     }
     text = action_event(out, slot, "fault", job->record.head);
     text_add(&text, why);
-    text_add(&text, "; back to ");
-    if (job->record.head == 0) {
-        text_add(&text, "the start");
-    } else {
-        text_add(&text, "v");
-        text_u64(&text, job->record.head);
+    tell_way_back(c, slot, &text);
+    load_back(c, slot, true, out);
+}
+
+static bool all_are_busy(const struct members *members, uint64_t busy)
+{
+    for (uint32_t w = 0; w < WORKERS_MAX; w++) {
+        if (members->items[w].present && (busy >> w & 1) == 0) {
+            return false;
+        }
     }
-    load_head(c, slot, true, out);
+    return true;
+}
+
+void try_later(struct coord *c,
+               uint32_t slot,
+               uint32_t worker,
+               const char *why,
+               struct actions *out)
+{
+    struct job *job = &c->jobs[slot];
+    bool told = job->busy != 0;
+    struct text text;
+
+    job->busy |= 1ull << worker;
+    if (all_are_busy(&c->members, job->busy)) {
+        job->busy = 1ull << worker; /* the others get their turn again */
+    }
+    job->place_again_ms = c->now_ms + BUSY_AGAIN_MS;
+    leave_workers(c, job, false, out);
+    if (job->from_point) {
+        job->point.tries -= job->point.tries > 0 ? 1 : 0; /* not its fault */
+    }
+    text_init(&text, job->record.reason, sizeof(job->record.reason));
+    text_add(&text, "waits for worker ");
+    text_add(&text, c->members.items[worker].hello.name);
+    text_add(&text, ", which has no room at the moment");
+    text_add(&text, why[0] != 0 ? ": " : "");
+    text_add(&text, why);
+    if (!told) { /* once, not every second */
+        text = action_event(out, slot, "fault", job->record.head);
+        text_add(&text, job->record.reason);
+    }
+    load_back(c, slot, true, out);
 }
 
 void lose_worker(struct coord *c,
@@ -286,14 +348,18 @@ void lose_worker(struct coord *c,
     text_add(&text, c->members.items[worker].hello.name);
     text_add(&text, " ");
     text_add(&text, why);
+    lose_copies(c, worker, out);
     for (uint32_t s = 0; s < JOBS_MAX; s++) {
         struct job *job = &c->jobs[s];
 
-        if (job->phase != PHASE_FREE && (job->placed & (1ull << worker)) != 0) {
+        if (job->phase != PHASE_FREE &&
+            ((job->placed & (1ull << worker)) != 0 ||
+             job_draws_on(job, worker))) {
             roll_back(c, s, line, out);
         }
     }
     /* Only now: if it was but silent, it has been told to drop its sessions. */
+    worker_is_gone(c, worker, why, out);
     members_leave(&c->members, worker);
     for (uint32_t p = 0; p < PROBES_MAX; p++) {
         if (c->probes[p].used && c->probes[p].worker == worker) {
@@ -306,16 +372,6 @@ void lose_worker(struct coord *c,
 }
 
 /* --- Stopping --- */
-
-static void leave_workers(struct coord *c, struct job *job, struct actions *out)
-{
-    job_send_drop(job, &c->members, out);
-    job_update_record(job, &c->members);
-    job_unplace(job, &c->members);
-    refuse_waiting(job, out);
-    job_reset_run(job);
-    job->phase_deadline_ms = UINT64_MAX;
-}
 
 /* Who asked it to stop is answered, since it has stopped by itself. */
 static void refuse_want(struct job *job,
@@ -339,7 +395,7 @@ void end_job(struct coord *c,
 {
     struct job *job = &c->jobs[slot];
 
-    leave_workers(c, job, out);
+    leave_workers(c, job, true, out);
     if (state == JOB_FAILED) {
         refuse_want(job, reason, out);
     }
@@ -358,7 +414,7 @@ void pause_job(struct coord *c,
 {
     struct job *job = &c->jobs[slot];
 
-    leave_workers(c, job, out);
+    leave_workers(c, job, true, out);
     refuse_want(job, reason, out);
     job_move(job, PHASE_PAUSED);
     set_reason(job, reason);
@@ -404,16 +460,20 @@ void carry_out_want(struct coord *c, uint32_t slot, struct actions *out)
         end_job(c, slot, JOB_CANCELLED, "cancelled by request", request, out);
         break;
     case WANT_RESTORE:
-        leave_workers(c, job, out);
+        leave_workers(c, job, true, out);
         job->resume_wanted = true;
         begin_restore(c, slot, job->want_version, request, out);
+        break;
+    case WANT_PARK:
+        leave_workers(c, job, true, out);
+        load_back(c, slot, true, out);
         break;
     case WANT_SHUTDOWN: {
         struct action *action;
 
         /* The record goes on saying that the job runs: the next coordinator
          * takes it up. */
-        leave_workers(c, job, out);
+        leave_workers(c, job, true, out);
         action = action_add(out, ACTION_STORE_JOB);
         action->slot = slot;
         slot_free(c, slot, out);
@@ -449,7 +509,7 @@ static void finish_evaluation(struct coord *c,
 
     action_reply(out, job->evaluate_request, STATUS_OK, job->evaluate_job,
                  "evaluated");
-    job_send_drop(job, &c->members, out);
+    job_send_drop(job, &c->members, false, out);
     slot_free(c, slot, out);
 }
 
@@ -473,6 +533,7 @@ void run_on(struct coord *c, uint32_t slot, struct actions *out)
         return;
     }
     tell_progress(c, slot, out);
+    job->now_ms = c->now_ms;
     job_advance(job, slot, &c->members, out);
     if (job->sent > sent) {
         job->moved_ms = c->now_ms;
@@ -487,6 +548,7 @@ void run_on(struct coord *c, uint32_t slot, struct actions *out)
         return;
     }
     if (!job_is_done(job)) {
+        move_on(c, slot, out);
         return;
     }
     if (job->kind == KIND_EVALUATE) {

@@ -37,7 +37,7 @@ static void on_hello(struct coord *c,
 
     if (older != NO_WORKER) {
         /* The process before this one is dead: its jobs go back. */
-        lose_worker(c, older, "was started again", out);
+        lose_worker(c, older, "is lost (its process was started again)", out);
     }
     worker = members_join(&c->members, peer, hello, c->now_ms, &status, why);
     if (worker == NO_WORKER) {
@@ -82,6 +82,10 @@ static void on_opened(struct coord *c,
     if (job->phase != PHASE_OPENING || job->opener != worker) {
         return;
     }
+    if (opened->status == STATUS_BUSY) {
+        try_later(c, slot, worker, opened->error, out);
+        return;
+    }
     if (opened->status != STATUS_OK) {
         end_job(c, slot, JOB_FAILED, opened->error, 0, out);
         return;
@@ -105,6 +109,7 @@ static void on_opened(struct coord *c,
 /* What passes is tried again; what a person can mend pauses the job. */
 static void not_ready(struct coord *c,
                       uint32_t slot,
+                      uint32_t worker,
                       const struct wire_ready *ready,
                       struct actions *out)
 {
@@ -113,15 +118,21 @@ static void not_ready(struct coord *c,
     if (job->kind == KIND_EVALUATE) {
         action_reply(out, job->evaluate_request, (enum status)ready->status,
                      job->evaluate_job, ready->error);
-        job_send_drop(job, &c->members, out);
+        job_send_drop(job, &c->members, false, out);
         slot_free(c, slot, out);
+        return;
+    }
+    if (ready->status != STATUS_BUSY && point_has_failed(c, slot, out)) {
+        roll_back(c, slot, ready->error, out);
         return;
     }
     switch ((enum status)ready->status) {
     case STATUS_UNAVAILABLE: /* a peer, or the store of the life before */
     case STATUS_DEADLINE:
-    case STATUS_BUSY:
         roll_back(c, slot, ready->error, out);
+        break;
+    case STATUS_BUSY:
+        try_later(c, slot, worker, ready->error, out);
         break;
     case STATUS_IO:
     case STATUS_FULL:
@@ -153,7 +164,7 @@ static void on_ready(struct coord *c,
         return;
     }
     if (ready->status != STATUS_OK) {
-        not_ready(c, slot, ready, out);
+        not_ready(c, slot, worker, ready, out);
         return;
     }
     job->ready |= 1ull << worker;
@@ -161,10 +172,12 @@ static void on_ready(struct coord *c,
         return;
     }
     job_move(job, PHASE_RUNNING);
+    job->busy = 0;
     job->mark_ms = c->now_ms;
     job->moved_ms = c->now_ms;
     job->phase_deadline_ms = UINT64_MAX;
     job_update_record(job, &c->members);
+    move_is_done(c, slot, out);
     if (job->kind == KIND_TRAIN) {
         set_reason(job, "");
         store_state(c, slot, 0, out);
@@ -316,7 +329,7 @@ void take_message(struct coord *c,
                "this coordinator does not know you (any more): say hello", out);
         return;
     }
-    c->members.items[worker].seen_ms = c->now_ms;
+    members_hear(&c->members, worker, c->now_ms);
     switch (m->kind) {
     case WIRE_HEARTBEAT:
         on_heartbeat(c, worker, &m->heartbeat);
@@ -336,9 +349,15 @@ void take_message(struct coord *c,
     case WIRE_FAULT:
         on_job_message(c, worker, m, m->fault.job, out);
         break;
+    case WIRE_LEAVE:
+        take_leave(c, worker);
+        break;
     case WIRE_GOODBYE:
         c->members.items[worker].left = true;
         lose_worker(c, worker, "said goodbye", out);
+        break;
+    case WIRE_KEPT:
+        take_kept(c, worker, &m->kept, out);
         break;
     case WIRE_HELLO:
     case WIRE_WELCOME:
@@ -349,6 +368,7 @@ void take_message(struct coord *c,
     case WIRE_RELEASE:
     case WIRE_DROP:
     case WIRE_QUIT:
+    case WIRE_ROSTER:
         break; /* not a worker's to say: ignored */
     }
 }

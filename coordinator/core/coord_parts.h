@@ -3,7 +3,9 @@
  * coord.c       the step: dispatch, deadlines
  * coord_disk.c  tokens: what is on its way to the disk, and what then
  * coord_jobs.c  the life of a job: waiting, placing, stopping, ending
+ * coord_moves.c, coord_workers.c  workers that come and go while it runs
  * coord_mail.c  messages from workers
+ * coord_points.c  going back, to a point or a version
  * coord_asks.c  requests from clients */
 #ifndef COORDINATOR_CORE_COORD_PARTS_H
 #define COORDINATOR_CORE_COORD_PARTS_H
@@ -26,7 +28,19 @@ enum {
     /* Tokens of one slot with which it takes no further request that needs
      * another: TOKENS_MAX has room for a few more in each slot. */
     SLOT_TOKENS_MAX = 10,
+    /* Workers that come together are taken together. */
+    MOVE_JOINED_MS = 500,
+    /* A move costs tenths of a second: not more than a few percent. */
+    MOVE_AGAIN_MS = 2000,
+    MOVE_RETRY_MS = 10000, /* it failed, which cost a rollback */
     STORE_AGAIN_MS = 1000,
+    /* After a start of the coordinator: longer than a worker's tries to say
+     * hello, shorter than the patience of who watches. */
+    GATHER_MS = 2000,
+    BUSY_AGAIN_MS = 1000, /* a worker that closes a session has room by then */
+    /* A timer that rings so late says that this process stood still: a busy
+     * machine makes it a few ms. */
+    LATE_MS = 50,
     STORE_SOON_MS = 10, /* while a commit is on its way: a disk's fsync */
     PROGRESS_MS = 200   /* between two progress events: what an eye follows */
 };
@@ -66,19 +80,52 @@ bool head_is_moving(const struct coord *c, uint32_t slot);
 /* That, or a person's setting: a replay must find it in the journal. */
 bool load_must_wait(const struct coord *c, uint32_t slot);
 
-/* The head is loaded and, if `resume`, run. Waits where it must. */
-void load_head(struct coord *c,
+/* The point that workers have in memory, or else the head, is loaded and, if
+ * `resume`, run. Waits where it must. */
+void load_back(struct coord *c,
                uint32_t slot,
                bool resume,
                struct actions *out);
+/* An earlier life kept this point: its copies are waited for at first. */
+void begin_gathering(struct coord *c, uint32_t slot, const struct point *point);
+/* "; back to step 1,234 (kept 0.8 s ago), 57 steps again" */
+void tell_way_back(const struct coord *c, uint32_t slot, struct text *text);
+/* What was loaded is where an earlier life of the coordinator left off, or had
+ * to be gone back to. */
+void tell_taken_over(struct coord *c, uint32_t slot, struct actions *out);
+/* A placement did not come off. True: it began from a point, which is not
+ * tried again. */
+bool point_has_failed(struct coord *c, uint32_t slot, struct actions *out);
+/* True: what was loaded is of no use any more, and something else is. */
+bool loaded_in_vain(struct coord *c,
+                    uint32_t slot,
+                    const struct coord_event *ev,
+                    struct actions *out);
+/* The job ends or rests, or its future is another one. Workers are told by
+ * job_send_drop. */
+void forget_points(struct coord *c, uint32_t slot, struct actions *out);
+void take_kept(struct coord *c,
+               uint32_t worker,
+               const struct wire_kept *kept,
+               struct actions *out);
+/* A worker is gone, and what it held. */
+void lose_copies(struct coord *c, uint32_t worker, struct actions *out);
 
-/* A worker is gone: every job on it goes back to its head. */
+/* A worker is gone: every job on it goes back. */
 void lose_worker(struct coord *c,
                  uint32_t worker,
                  const char *why,
                  struct actions *out);
 void roll_back(struct coord *c,
                uint32_t slot,
+               const char *why,
+               struct actions *out);
+
+/* A worker had no room for a job that was being placed: why, or "". It waits
+ * for BUSY_AGAIN_MS and is placed again, elsewhere where that can be. */
+void try_later(struct coord *c,
+               uint32_t slot,
+               uint32_t worker,
                const char *why,
                struct actions *out);
 
@@ -105,6 +152,37 @@ void begin_restore(struct coord *c,
 
 /* After a report, a commit or READY: decide, send, finish. */
 void run_on(struct coord *c, uint32_t slot, struct actions *out);
+
+/* Which jobs shall move at the next boundary that is decided for them: away
+ * from workers that go, or to ones that have come. coord_step calls it. */
+void plan_moves(struct coord *c);
+uint64_t moves_deadline(const struct coord *c); /* for plan_moves; or never */
+/* The job of slot, if it moves, goes on its way as soon as it can. */
+void move_on(struct coord *c, uint32_t slot, struct actions *out);
+void move_is_done(struct coord *c, uint32_t slot, struct actions *out);
+bool move_is_loading(const struct coord *c);
+/* The job could go on without those workers that are going, and without
+ * `except` (or NO_WORKER). */
+bool move_is_possible(const struct coord *c, uint32_t slot, uint32_t except);
+/* It hosts the job of slot, or the job is about to move, perhaps to it. */
+bool move_concerns(const struct coord *c, uint32_t slot, uint32_t worker);
+/* The worker hosts shards, or has copies that a move needs. */
+bool move_needs(const struct coord *c, uint32_t worker);
+
+void take_worker_request(struct coord *c,
+                         const struct request *request,
+                         struct actions *out);
+/* It was told to end, and would like to hand over first. */
+void take_leave(struct coord *c, uint32_t worker);
+/* Before members_leave. */
+void worker_is_gone(struct coord *c,
+                    uint32_t worker,
+                    const char *why,
+                    struct actions *out);
+/* Answers drains that are done, or have lasted too long, and lets workers go
+ * that have handed over. coord_step calls it, when jobs have been placed. */
+void settle_workers(struct coord *c, struct actions *out);
+uint64_t workers_deadline(const struct coord *c); /* for settle_workers */
 
 void set_reason(struct job *job, const char *reason);
 

@@ -38,9 +38,9 @@ static void ask_evaluation(const struct job_spec *spec,
         return;
     }
     out->evaluate_count = last + 1;
-    /* Two places are kept for the guard's results. */
-    if (out->evaluate_count > REPORT_EVALUATIONS_MAX - 2) {
-        out->evaluate_count = REPORT_EVALUATIONS_MAX - 2;
+    /* jobcheck refuses a job with more; the shape comes from a worker. */
+    if (out->evaluate_count > EVALUATED_TASKS_MAX) {
+        out->evaluate_count = EVALUATED_TASKS_MAX;
     }
     out->evaluate_first = last + 1 - out->evaluate_count;
 }
@@ -199,6 +199,13 @@ static bool crosses(uint64_t every, uint64_t from, uint64_t to)
     return every > 0 && from / every != to / every;
 }
 
+/* The closing grant stays in the last task, at its end. */
+static bool ends_task(const struct grant *grant, const struct grant *before)
+{
+    return grant->task != before->task ||
+           (grant->closing && grant->position == grant->task_examples);
+}
+
 uint32_t decide_cause(const struct job_spec *spec,
                       const struct grant *grant,
                       const struct grant *before)
@@ -224,7 +231,7 @@ uint32_t decide_cause(const struct job_spec *spec,
             break; /* the shape stays */
         }
     }
-    if (grant->task != before->task) {
+    if (ends_task(grant, before)) {
         found |= 1u << CAUSE_TASK;
     }
     found &= spec->keep.on;

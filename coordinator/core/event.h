@@ -33,17 +33,23 @@ enum request_kind {
     REQUEST_RESTORE,
     REQUEST_EVALUATE,
     REQUEST_PROBE,
-    REQUEST_SHUTDOWN
+    REQUEST_SHUTDOWN,
+    REQUEST_CORDON,
+    REQUEST_UNCORDON,
+    REQUEST_DRAIN
 };
 
 struct request {
     uint64_t id; /* of the shell; comes back in ACTION_REPLY */
     enum request_kind kind;
-    uint64_t job;                    /* all but LAUNCH, PROBE, SHUTDOWN */
+    uint64_t job; /* all but LAUNCH, PROBE, SHUTDOWN, and those of workers */
     const struct job_record *record; /* of that job, from the store; used where
                                         the core does not hold the job */
     const struct job_spec *spec;     /* LAUNCH, PROBE */
     uint32_t workers;                /* LAUNCH; 0: the spec's */
+    uint32_t workers_min;            /* LAUNCH; 0: workers; or the spec's */
+    uint32_t worker;                 /* CORDON, UNCORDON, DRAIN */
+    uint64_t wait_ms;                /* DRAIN: then it is answered */
     uint64_t version;                /* RESTORE, EVALUATE */
     uint32_t setting;                /* SET */
     double value;
@@ -71,6 +77,12 @@ struct coord_event {
         struct {
             const struct job_record *record;
             bool resume; /* go on with it if it was running */
+            /* The store has the record of a point that is as new as the head
+             * or newer: workers may have its tensors. */
+            bool has_point;
+            uint32_t line;
+            uint64_t interval;
+            uint64_t step;
         } record;
         struct {
             uint32_t peer; /* the shell's number of the link's far end */
@@ -81,6 +93,7 @@ struct coord_event {
         } message;
         struct {
             uint32_t peer;
+            const char *why; /* NULL: its link has ended */
         } peer_lost;
         struct {
             uint64_t token;
@@ -100,6 +113,8 @@ struct coord_event {
             uint32_t inputs_count;
             const struct input_setting *inputs;
             uint64_t journaled;
+            uint64_t step; /* that the journal shows to have been reported */
+            bool point;    /* version is the record of the job's point */
         } loaded;
         struct request request;
     };
@@ -112,6 +127,9 @@ enum action_type {
     ACTION_FORGET_PEER,   /* its link is of no use any more */
     ACTION_STORE_JOB,     /* the job's record; token 0: nobody waits */
     ACTION_STORE_JOURNAL, /* grant and decisions */
+    ACTION_CHECK_JOURNAL, /* the same, decided again: STORED says CORRUPT where
+                             the journal has it otherwise */
+    ACTION_STORE_POINT,   /* making_cut of the slot, or that there is none */
     ACTION_STORE_STAT,    /* merged figures of one interval */
     ACTION_COMMIT,        /* a complete cut becomes a version and the head */
     ACTION_STORE_RESTORE, /* version -> new version `number`, head there */
@@ -154,9 +172,14 @@ struct action {
         } forget_peer;
         struct {
             const struct grant *grant; /* NULL: decisions alone */
+            uint64_t reports_hash;     /* of the interval decided from */
             const struct decision *decisions;
             uint32_t decisions_count;
-        } journal;
+        } journal; /* and CHECK_JOURNAL */
+        struct {
+            uint64_t interval;
+            bool none; /* what is stored of the job goes */
+        } point;
         struct interval_stat stat;
         struct {
             uint32_t cut; /* index: job_cut() has the rest */
@@ -172,6 +195,8 @@ struct action {
         struct {
             uint64_t job;
             uint64_t version;
+            bool point; /* the point's record; the version where it is gone,
+                           damaged or not as new as that */
         } load;
         struct {
             char kind[16];

@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "coordinator/core/job_cuts.h"
+#include "coordinator/core/job_points.h"
 #include "coordinator/core/state.h"
 
 #include <string.h>
@@ -20,9 +21,10 @@ static const struct {
     [PHASE_STORING] = {"storing", MOVES(TO(PHASE_WAITING))},
     [PHASE_LOADING] = {"loading", MOVES(TO(PHASE_WAITING) TO(PHASE_PAUSED)
                                             TO(PHASE_ENDED))},
-    [PHASE_WAITING] = {"waiting", MOVES(TO(PHASE_OPENING) TO(PHASE_PLACING)
-                                            TO(PHASE_PAUSED) TO(PHASE_ENDED)
-                                                TO(PHASE_RESTORING))},
+    [PHASE_WAITING] = {"waiting",
+                       MOVES(TO(PHASE_OPENING) TO(PHASE_PLACING)
+                                 TO(PHASE_PAUSED) TO(PHASE_ENDED)
+                                     TO(PHASE_RESTORING) TO(PHASE_LOADING))},
     [PHASE_OPENING] = {"opening", MOVES(TO(PHASE_PLACING) TO(PHASE_WAITING)
                                             TO(PHASE_PAUSED) TO(PHASE_ENDED))},
     [PHASE_PLACING] = {"placing",
@@ -60,11 +62,14 @@ enum job_state job_visible_state(const struct job *job)
         return JOB_QUEUED;
     case PHASE_LOADING:
     case PHASE_RESTORING:
+        if (job->moving) {
+            return JOB_RUNNING;
+        }
         return job->resume_wanted ? JOB_WAITING : JOB_PAUSED;
     case PHASE_WAITING:
     case PHASE_OPENING:
     case PHASE_PLACING:
-        return JOB_WAITING;
+        return job->moving ? JOB_RUNNING : JOB_WAITING;
     case PHASE_RUNNING:
         return JOB_RUNNING;
     case PHASE_PAUSED:
@@ -104,7 +109,7 @@ size_t job_memory_bytes(const struct job_spec *spec,
     size_t arch = arch_memory_bytes(&resolved, resolved.model.outputs);
     size_t shards = shards_of(spec);
 
-    return (1 + CUTS_MAX) * round_up(arch) +
+    return (2 + CUTS_MAX) * round_up(arch) +
            GRANTS_MAX * shards * sizeof(struct report);
 }
 
@@ -123,6 +128,8 @@ static void lay_out(struct job *job)
         arch_lay_out(&job->cuts[c].arch, spec, spec->model.outputs, at);
         at += arch;
     }
+    arch_lay_out(&job->making_cut.arch, spec, spec->model.outputs, at);
+    at += arch;
     for (uint32_t g = 0; g < GRANTS_MAX; g++) {
         job->collected[g].reports = (struct report *)(void *)at;
         at += shards * sizeof(struct report);
@@ -150,6 +157,10 @@ void job_reset_run(struct job *job)
         memset(&job->collected[g].seen, 0, sizeof(job->collected[g].seen));
         memset(job->gate_requests[g], 0, sizeof(job->gate_requests[g]));
     }
+    if (!job->making.storing) { /* what the disk has, workers have */
+        job_drop_making(job);
+    }
+    job->keep_ms = 0;
     job->closing_decided = false;
     job->overflowed = false;
     job->mark_ms = 0;
@@ -199,6 +210,7 @@ void job_begin_fresh(struct job *job)
     state_init(&job->state);
     job->cursor = (struct cursor){0};
     job->origin = NULL;
+    job->from_point = false;
     job->record.total_steps =
         timeline_total_steps(&job->record.spec, &job->record.shape);
     start_at(job, 0);
@@ -254,6 +266,8 @@ static enum status take_pending(struct job *job, const struct version *v)
     pending->line = job->record.line;
     pending->hold = false;
     pending->version = 0;
+    pending->keep = false;
+    pending->kept = 0;
     for (uint32_t s = 0; s < pending->settings_count; s++) {
         enum status status =
             job_apply_setting(&job->record.spec, pending->settings[s].setting,
@@ -280,12 +294,14 @@ static enum status take_pending(struct job *job, const struct version *v)
     return STATUS_OK;
 }
 
-static bool fits(const struct job *job, const struct version *version)
+static bool fits(const struct job *job,
+                 const struct version *version,
+                 bool point)
 {
     const struct arch *arch = version->arch;
     const struct job_spec *spec = version->spec;
 
-    if (version->shards_count != shards_of(spec) ||
+    if (version->shards_count != (point ? 0 : shards_of(spec)) ||
         arch->layers_count != spec->model.hidden_count + 1 ||
         arch->inputs != job->record.shape.inputs) {
         return false;
@@ -301,12 +317,14 @@ static bool fits(const struct job *job, const struct version *version)
     return true;
 }
 
-static enum status adopt(struct job *job, const struct version *version)
+static enum status adopt(struct job *job,
+                         const struct version *version,
+                         bool point)
 {
     struct reader reader;
 
     job->record.spec = *version->spec;
-    if (!fits(job, version)) {
+    if (!fits(job, version, point)) {
         return STATUS_CORRUPT;
     }
     job_reset_run(job);
@@ -314,13 +332,16 @@ static enum status adopt(struct job *job, const struct version *version)
     arch_copy(&job->arch, version->arch);
     job->arch.line = job->record.line;
     job->origin = version;
+    job->from_point = point;
     reader_init(&reader, version->policy, version->policy_bytes);
     return state_decode(&reader, &job->state);
 }
 
-enum status job_begin_from(struct job *job, const struct version *version)
+enum status job_begin_from(struct job *job,
+                           const struct version *version,
+                           bool point)
 {
-    enum status status = adopt(job, version);
+    enum status status = adopt(job, version, point);
     struct grant *begun = &job->grants[version->interval % GRANTS_MAX];
 
     if (status != STATUS_OK) {
@@ -336,13 +357,15 @@ enum status job_begin_from(struct job *job, const struct version *version)
     begun->resumed = true;
     begun->hold = false;
     begun->version = 0;
+    begun->keep = false;
+    begun->kept = 0;
     job->decided++;
     job_expect_reports(job, version->interval);
     job->cursor = cursor_after(job, begun);
     job->closing_decided = begun->closing;
-    if (job->record.step > version->step) {
-        job->record.replayed_steps += job->record.step - version->step;
-    }
+    job->again =
+        job->record.step > version->step ? job->record.step - version->step : 0;
+    job->record.replayed_steps += job->again;
     job->record.step = version->step;
     job->record.task = version->task;
     job->record.interval = version->interval;
@@ -359,9 +382,10 @@ enum status job_begin_from(struct job *job, const struct version *version)
 
 enum status job_begin_evaluation(struct job *job, const struct version *version)
 {
-    enum status status = adopt(job, version);
+    enum status status = adopt(job, version, false);
     struct grant *grant = &job->grants[version->interval % GRANTS_MAX];
     uint32_t seen = version->task + (version->position > 0 ? 1 : 0);
+    uint32_t count;
 
     if (status != STATUS_OK) {
         return status;
@@ -369,9 +393,7 @@ enum status job_begin_evaluation(struct job *job, const struct version *version)
     if (seen == 0) {
         seen = 1;
     }
-    if (seen > REPORT_EVALUATIONS_MAX - 2) {
-        seen = REPORT_EVALUATIONS_MAX - 2;
-    }
+    count = seen < EVALUATED_TASKS_MAX ? seen : EVALUATED_TASKS_MAX;
     start_at(job, version->interval);
     memset(grant, 0, sizeof(*grant));
     grant->line = version->line;
@@ -380,7 +402,8 @@ enum status job_begin_evaluation(struct job *job, const struct version *version)
     grant->task = version->task;
     grant->position = version->position;
     grant->task_examples = job->record.shape.task_examples[version->task];
-    grant->evaluate_count = seen;
+    grant->evaluate_first = seen - count; /* the newest ones */
+    grant->evaluate_count = count;
     grant->closing = true;
     job->decided++;
     job->closing_decided = true;

@@ -38,7 +38,8 @@ enum job_want {
     WANT_PAUSE,
     WANT_CANCEL,
     WANT_RESTORE,
-    WANT_SHUTDOWN
+    WANT_SHUTDOWN,
+    WANT_PARK /* its last worker leaves: kept as a version, it waits */
 };
 
 /* A version in the making. */
@@ -64,6 +65,22 @@ struct cut {
     struct grant pending;
 };
 
+/* A closed state that lies in the memory of workers; see job_points.h. */
+struct point {
+    bool used;
+    bool storing; /* its record is on its way to the disk */
+    uint32_t line;
+    uint64_t interval;
+    uint64_t step;
+    uint64_t asked_ms; /* when its grant was decided */
+    uint64_t kept_ms;  /* when the first copy was told; 0: in another life */
+    uint64_t cost_us;  /* the largest that a shard stood still for it */
+    uint32_t tries;    /* placements that began from it */
+    /* By layer, then shard, as owners in struct job: masks of the workers that
+     * are there and have a copy. */
+    uint64_t holders[LAYERS_MAX * SHARDS_MAX];
+};
+
 /* Reports of one interval. */
 struct collected {
     uint64_t interval;
@@ -77,6 +94,7 @@ struct job {
     enum job_kind kind;
     struct job_record record;
     bool resume_wanted; /* after LOADING: run, else stay paused */
+    bool taken_over;    /* an earlier life ran it; until it is loaded */
 
     /* Requests that wait for the job: at most one of a kind that stops it. */
     enum job_want want;
@@ -93,6 +111,8 @@ struct job {
     uint32_t opener;
     uint64_t phase_deadline_ms;
     uint64_t store_again_ms; /* its record, which the disk did not take */
+    uint64_t place_again_ms; /* before it, a waiting job is not placed */
+    uint64_t busy;           /* mask of workers that had no room for it */
     uint64_t moved_ms;       /* when a worker last got on with it */
     uint32_t stalls;         /* times that none did for too long */
     uint32_t faults;         /* since the newest version, see FAULTS_MAX */
@@ -103,9 +123,32 @@ struct job {
     uint64_t base_steps[WORKERS_MAX]; /* counters when it was placed */
     uint64_t base_bytes[WORKERS_MAX];
 
+    /* Going on elsewhere, from a point made for it; see coord_moves.c. */
+    bool move_wanted; /* at the next boundary that is decided */
+    bool moving;      /* from that decision until it runs again */
+    uint64_t move_interval;
+    uint64_t moved_from;    /* mask of workers */
+    uint64_t move_again_ms; /* not before, to have more workers */
+    uint64_t move_retry_ms; /* not before, whatever for: the last one failed */
+
     /* Where the present run began; NULL: fresh. Lent. */
     const struct version *origin;
+    bool from_point; /* origin is `point`, whose tensors workers have */
     void *memory;
+    uint64_t again;     /* steps done before, of this run */
+    uint64_t head_step; /* of the head; UINT64_MAX: not known in this life */
+
+    /* States kept in memory: the newest that is complete, and the next one with
+     * all that its record holds. */
+    struct point point;
+    struct point making;
+    struct cut making_cut;
+    uint64_t gather_ms; /* until when copies are waited for; 0: not */
+    uint64_t keep_ms; /* when a point was last asked for; 0: not in this run */
+    uint64_t keep_cost_us;  /* of the newest complete point */
+    uint32_t holders_count; /* of the assignment: workers with copies ... */
+    struct wire_peer holders[WORKERS_MAX];
+    uint32_t sources[LAYERS_MAX * SHARDS_MAX]; /* ... and who gives which */
 
     /* Deciding. arch, spec (in record) and state are as of grant `decided`. */
     struct arch arch;
@@ -131,6 +174,7 @@ struct job {
     uint64_t next_version; /* number that the next cut gets */
     uint32_t inputs_count; /* that a replay from the head must apply */
     struct input_setting inputs[INPUTS_MAX];
+    uint64_t now_ms;   /* of the event that job_advance is called in */
     uint64_t mark_ms;  /* when the newest interval was reported whole, or the
                           first grant of the placement was given; 0: neither */
     uint64_t event_ms; /* when progress was last told */
@@ -154,9 +198,11 @@ enum job_state job_visible_state(const struct job *job);
  * known shape. */
 void job_begin_fresh(struct job *job);
 
-/* From a version: its architecture, state and grants. CORRUPT: the version
- * does not fit the job. */
-enum status job_begin_from(struct job *job, const struct version *version);
+/* From a version: its architecture, state and grants. point: it is the record
+ * of job->point, without tensors. CORRUPT: the version does not fit the job. */
+enum status job_begin_from(struct job *job,
+                           const struct version *version,
+                           bool point);
 
 /* A one-interval job that evaluates `version` on the tasks it has seen. */
 enum status job_begin_evaluation(struct job *job,
@@ -210,14 +256,25 @@ void job_take_commit(struct job *job, uint32_t index);
 
 const struct cut *job_cut(const struct job *job, uint32_t index);
 
-/* Chooses workers for every shard; false: fewer than wanted are idle. */
+/* How many workers the job can do with, and how many it takes if they are
+ * there. A plain number is both. */
+uint32_t job_workers_least(const struct job *job);
+uint32_t job_workers_most(const struct job *job);
+
+/* Chooses workers for every shard; false: fewer than the least are idle. */
 bool job_place(struct job *job, struct members *members);
+uint32_t job_shards_on(const struct job *job, uint32_t worker);
+/* Steps that another worker has reported and this one has not. */
+uint64_t job_lag(const struct job *job, uint32_t worker);
+
 /* Takes the placement back: the members' counts of sessions. */
 void job_unplace(struct job *job, struct members *members);
 
-/* Tells the placed workers to forget the job, up to its present term. */
+/* Tells the placed workers to drop the job's session, up to its present term.
+ * forget: and all workers to drop the copies that they have of its state. */
 void job_send_drop(const struct job *job,
                    const struct members *members,
+                   bool forget,
                    struct actions *out);
 void job_send_assign(struct job *job,
                      uint64_t life,

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/text.h"
+#include "coordinator/core/job_points.h"
 
 #include <string.h>
 
@@ -43,7 +44,8 @@ static void tell_cause(const struct job *job,
         break;
     case CAUSE_TASK:
         text_add(text, "task ");
-        text_u64(text, grant->task - 1);
+        /* A closing grant at the end of the last task stays in it. */
+        text_u64(text, grant->task - (grant->position == 0));
         text_add(text, " ended");
         break;
     case CAUSE_START:
@@ -55,10 +57,30 @@ static void tell_cause(const struct job *job,
     }
 }
 
+void job_fill_cut(const struct job *job,
+                  const struct grant *grant,
+                  struct cut *cut)
+{
+    struct arch arch = cut->arch; /* keeps its lent memory */
+
+    memset(cut, 0, sizeof(*cut));
+    cut->arch = arch;
+    arch_copy(&cut->arch, &job->arch);
+    cut->used = true;
+    cut->interval = grant->interval;
+    cut->step = grant->first_step;
+    cut->task = grant->task;
+    cut->position = grant->position;
+    cut->shards_missing = job_shards_total(job);
+    cut->spec = job->record.spec;
+    cut->state = job->state;
+    cut->next_decided = grant->closing;
+    cut->begun = *grant;
+}
+
 void job_open_cut(struct job *job, struct grant *grant, uint32_t cause)
 {
     struct cut *cut = NULL;
-    struct arch arch;
     struct text text;
 
     for (uint32_t c = 0; c < CUTS_MAX && cut == NULL; c++) {
@@ -67,41 +89,34 @@ void job_open_cut(struct job *job, struct grant *grant, uint32_t cause)
         }
     }
     CHECK(cut != NULL);
-    arch = cut->arch; /* keeps its lent memory */
-    memset(cut, 0, sizeof(*cut));
-    cut->arch = arch;
-    arch_copy(&cut->arch, &job->arch);
-    cut->used = true;
+    grant->version = job->next_version++;
+    job_fill_cut(job, grant, cut);
     cut->hold = grant->hold;
-    cut->version = job->next_version++;
-    grant->version = cut->version;
-    cut->interval = grant->interval;
-    cut->step = grant->first_step;
-    cut->task = grant->task;
-    cut->position = grant->position;
+    cut->version = grant->version;
     cut->cause = cause;
-    cut->shards_missing = job_shards_total(job);
-    cut->spec = job->record.spec;
-    cut->state = job->state;
-    cut->next_decided = grant->closing;
-    cut->begun = *grant;
     text_init(&text, cut->reason, sizeof(cut->reason));
     tell_cause(job, grant, cause, &text);
+}
+
+static void complete(const struct job *job,
+                     const struct grant *pending,
+                     struct cut *cut)
+{
+    if (cut->used && cut->interval + 1 == pending->interval) {
+        CHECK(!cut->next_decided);
+        cut->has_pending = true;
+        cut->pending = *pending;
+        cut->state = job->state;
+        cut->next_decided = true;
+    }
 }
 
 void job_complete_cut(struct job *job, const struct grant *pending)
 {
     for (uint32_t c = 0; c < CUTS_MAX; c++) {
-        struct cut *cut = &job->cuts[c];
-
-        if (cut->used && cut->interval + 1 == pending->interval) {
-            CHECK(!cut->next_decided);
-            cut->has_pending = true;
-            cut->pending = *pending;
-            cut->state = job->state;
-            cut->next_decided = true;
-        }
+        complete(job, pending, &job->cuts[c]);
     }
+    complete(job, pending, &job->making_cut);
 }
 
 bool job_cut_room(const struct job *job)
@@ -124,6 +139,7 @@ void job_cuts_drop_after(struct job *job, uint64_t interval)
             cut->used = false;
         }
     }
+    job_drop_making(job);
 }
 
 bool job_cuts_empty(const struct job *job)
@@ -209,6 +225,8 @@ void job_take_commit(struct job *job, uint32_t index)
 
     CHECK(cut->used);
     CHECK(cut->committing);
+    job_supersede_points(job, cut->interval);
+    job->head_step = cut->step;
     job->record.head = cut->version;
     job->record.last_version = cut->version;
     for (uint32_t i = 0; i < job->inputs_count; i++) {

@@ -9,12 +9,19 @@
 
 #include "coordinator/core/job.h"
 
+/* The closed state behind grant's boundary, as far as it is known when the
+ * grant is decided; keeps the memory of cut's architecture. */
+void job_fill_cut(const struct job *job,
+                  const struct grant *grant,
+                  struct cut *cut);
+
 /* CHECK: a slot is free (job_cut_room). Gives the grant its version number. */
 void job_open_cut(struct job *job, struct grant *grant, uint32_t cause);
 
 /* `pending` has just been decided: the cut of the interval before it, if there
- * is one, now has all that the future depends on. A closing grant's own cut
- * needs none and is complete when it is opened. */
+ * is one, and the point in the making, if it is of that interval, now have all
+ * that the future depends on. A closing grant's own cut needs none and is
+ * complete when it is opened. */
 void job_complete_cut(struct job *job, const struct grant *pending);
 
 bool job_cut_room(const struct job *job);

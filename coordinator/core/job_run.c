@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "coordinator/core/action.h"
 #include "coordinator/core/job_cuts.h"
+#include "coordinator/core/job_points.h"
 #include "proto/jobcheck.h"
 
 #include <string.h>
@@ -46,8 +47,11 @@ bool job_waits_for_workers(const struct job *job)
         !job->grants[job->reported % GRANTS_MAX].hold) {
         return true;
     }
-    /* A boundary that stops the job: once it is cut, the store is waited for.
-     */
+    /* A boundary that stops the job: once it is cut, or its copies are made,
+     * the store is waited for. */
+    if (job->making.used && job->making.interval == job->reported) {
+        return !job_point_held(job, &job->making, 1);
+    }
     for (uint32_t c = 0; c < CUTS_MAX; c++) {
         const struct cut *cut = &job->cuts[c];
 
@@ -146,6 +150,19 @@ static void remember_decisions(struct job *job)
     }
 }
 
+/* Of all reports of an interval, by layer, then shard. */
+static uint64_t hash_reports(struct job *job, uint64_t interval)
+{
+    const struct collected *c = &job->collected[interval % GRANTS_MAX];
+    uint64_t hash = 0;
+
+    CHECK(c->interval == interval);
+    for (uint32_t r = 0; r < job_shards_total(job); r++) {
+        hash = report_hash_join(hash, report_hash(&c->reports[r]));
+    }
+    return hash;
+}
+
 static void journal(struct job *job,
                     uint32_t slot,
                     struct grant *grant,
@@ -153,21 +170,34 @@ static void journal(struct job *job,
 {
     bool gated = has_waiting(job, grant->interval);
     struct action *action;
+    bool again;
 
     job->gated[grant->interval % GRANTS_MAX] = gated;
-    if (grant->interval < job->journaled) {
-        return; /* decided again by a replay */
+    /* Decided again by a replay: the bits must be the same. */
+    again = grant->interval < job->journaled;
+    action =
+        action_add(out, again ? ACTION_CHECK_JOURNAL : ACTION_STORE_JOURNAL);
+    action->slot = slot;
+    action->journal.grant = grant;
+    action->journal.reports_hash = hash_reports(job, grant->interval - 2);
+    action->journal.decisions = job->plan.decisions;
+    action->journal.decisions_count = job->plan.decisions_count;
+    if (again) {
+        return;
     }
     job->journaled = grant->interval + 1;
     remember_decisions(job);
-    action = action_add(out, ACTION_STORE_JOURNAL);
-    action->slot = slot;
     /* The coordinator gives a token where somebody waits for it. */
     action->token = gated ? grant->interval + 1 : 0;
-    action->journal.grant = grant;
-    action->journal.decisions = job->plan.decisions;
-    action->journal.decisions_count = job->plan.decisions_count;
     tell_decisions(job, slot, out);
+}
+
+/* A point that is in the making already comes first. A boundary that stops the
+ * job for a person is theirs. */
+static bool may_move(const struct job *job, const struct grant *grant)
+{
+    return job->move_wanted && !grant->closing && !grant->hold &&
+           !job->making.used;
 }
 
 static void decide(struct job *job, uint32_t slot, struct actions *out)
@@ -205,6 +235,15 @@ static void decide(struct job *job, uint32_t slot, struct actions *out)
     if (cause != 0) {
         job_open_cut(job, grant, cause);
     }
+    if (may_move(job, grant)) {
+        grant->hold = true;
+        job->moving = true;
+        job->move_interval = grant->interval;
+        job->moved_from = job->placed;
+        job_open_point(job, grant);
+    } else if (!grant->closing && !grant->hold && job_point_wanted(job)) {
+        job_open_point(job, grant);
+    }
     job->decided++;
     job->closing_decided = grant->closing;
     job_expect_reports(job, interval);
@@ -225,6 +264,7 @@ static void send_grants(struct job *job,
             return; /* nothing is run beyond a boundary that stops the job */
         }
         grant->term = job->term;
+        grant->kept = job->point.used ? job->point.interval + 1 : 0;
         for (uint32_t i = 0; i < job->peers_count; i++) {
             struct action *action = action_add(out, ACTION_SEND);
 
@@ -259,6 +299,13 @@ void job_advance(struct job *job,
         action->slot = slot;
         action->commit.cut = ready;
         action->commit.version = job->cuts[ready].version;
+    }
+    if (job_point_ready(job)) {
+        struct action *action = action_add(out, ACTION_STORE_POINT);
+
+        job->making.storing = true;
+        action->slot = slot;
+        action->point.interval = job->making.interval;
     }
 }
 

@@ -76,6 +76,23 @@ static uint32_t find_name(const struct members *members, const char *name)
     return NO_WORKER;
 }
 
+/* "w0" to "w63"; NO_WORKER: it is no such number. */
+static uint32_t number_of(const char *text)
+{
+    uint32_t number = 0;
+
+    if (text[0] != 'w' || text[1] == 0 || (text[1] == '0' && text[2] != 0)) {
+        return NO_WORKER;
+    }
+    for (uint32_t i = 1; text[i] != 0; i++) {
+        if (text[i] < '0' || text[i] > '9' || number >= WORKERS_MAX) {
+            return NO_WORKER;
+        }
+        number = number * 10 + (uint32_t)(text[i] - '0');
+    }
+    return number < WORKERS_MAX ? number : NO_WORKER;
+}
+
 uint32_t members_older(const struct members *members,
                        const struct wire_hello *hello)
 {
@@ -99,6 +116,7 @@ uint32_t members_join(struct members *members,
                       char *why)
 {
     struct wire_hello copy;
+    bool cordoned;
     uint32_t at;
 
     copy_hello(&copy, hello);
@@ -106,6 +124,10 @@ uint32_t members_join(struct members *members,
         return NO_WORKER;
     }
     at = find_name(members, copy.name);
+    if (at == NO_WORKER && number_of(copy.name) != NO_WORKER &&
+        !members->items[number_of(copy.name)].used) {
+        at = number_of(copy.name); /* so that people need know one word only */
+    }
     for (uint32_t w = 0; w < WORKERS_MAX && at == NO_WORKER; w++) {
         if (!members->items[w].used) {
             at = w;
@@ -129,14 +151,18 @@ uint32_t members_join(struct members *members,
     struct member *m = &members->items[at];
 
     if (m->used && m->present && m->hello.incarnation == copy.incarnation) {
-        m->seen_ms = now_ms; /* said again: its welcome was lost */
+        members_hear(members, at, now_ms); /* again: its welcome was lost */
         m->peer = peer;
         return at;
     }
+    cordoned = m->used && m->cordoned && same_name(m->hello.name, copy.name);
     *m = (struct member){.used = true,
                          .present = true,
+                         .cordoned = cordoned,
                          .peer = peer,
                          .seen_ms = now_ms,
+                         .joined_ms = now_ms,
+                         .drain_deadline_ms = UINT64_MAX,
                          .hello = copy};
     members->fingerprint_known = true;
     members->fingerprint = copy.fingerprint;
@@ -154,6 +180,28 @@ uint32_t members_of_peer(const struct members *members, uint32_t peer)
     return NO_WORKER;
 }
 
+void members_hear(struct members *members, uint32_t worker, uint64_t now_ms)
+{
+    members->items[worker].seen_ms = now_ms;
+    members->items[worker].spared = false;
+}
+
+bool members_spare(struct members *members, uint64_t now_ms)
+{
+    bool any = false;
+
+    for (uint32_t w = 0; w < WORKERS_MAX; w++) {
+        struct member *m = &members->items[w];
+
+        if (m->present && !m->spared) {
+            m->seen_ms = now_ms;
+            m->spared = true;
+            any = true;
+        }
+    }
+    return any;
+}
+
 void members_leave(struct members *members, uint32_t worker)
 {
     struct member *m = &members->items[worker];
@@ -163,6 +211,9 @@ void members_leave(struct members *members, uint32_t worker)
     m->peer = NO_PEER;
     m->sessions = 0;
     m->training = false;
+    m->draining = false;
+    m->leaving = false;
+    m->drain_deadline_ms = UINT64_MAX;
 }
 
 uint32_t members_silent(const struct members *members,
@@ -203,14 +254,39 @@ uint32_t members_present(const struct members *members)
     return count;
 }
 
+bool member_is_open(const struct member *m)
+{
+    return m->present && !m->cordoned && !m->draining && !m->leaving;
+}
+
+bool member_is_idle(const struct member *m)
+{
+    return member_is_open(m) && !m->training && m->sessions < SESSIONS_MAX;
+}
+
 uint32_t members_idle(const struct members *members)
 {
     uint32_t count = 0;
 
     for (uint32_t w = 0; w < WORKERS_MAX; w++) {
-        const struct member *m = &members->items[w];
-
-        count += m->present && !m->training && m->sessions < SESSIONS_MAX;
+        count += member_is_idle(&members->items[w]);
     }
     return count;
+}
+
+uint32_t members_find(const struct members *members, const char *text)
+{
+    char name[NAME_BYTES_MAX];
+    struct text copy;
+    uint32_t at;
+
+    memset(name, 0, sizeof(name));
+    text_init(&copy, name, sizeof(name));
+    text_add(&copy, text);
+    at = copy.cut ? NO_WORKER : find_name(members, name);
+    if (at != NO_WORKER) {
+        return at;
+    }
+    at = number_of(text);
+    return at != NO_WORKER && members->items[at].used ? at : NO_WORKER;
 }

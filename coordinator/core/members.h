@@ -15,6 +15,15 @@ struct member {
     bool used;
     bool present; /* heard of within the timeout, and not gone */
     bool left;    /* gone with a goodbye */
+    /* Each of the three keeps new shards away. */
+    bool cordoned; /* by a person; stays with the name for this life */
+    bool draining; /* its shards go to others; done when it hosts none */
+    bool leaving;  /* its process shall end when it hosts none */
+    uint64_t joined_ms;
+    uint64_t drain_request;      /* answered when drained; 0: nobody waits */
+    uint64_t drain_deadline_ms;  /* or then */
+    char gone[REASON_BYTES_MAX]; /* why, where it is not present */
+    bool spared; /* since it was last heard of, see members_spare */
     uint32_t peer;
     uint64_t seen_ms;
     struct wire_hello hello;
@@ -53,6 +62,13 @@ uint32_t members_older(const struct members *members,
 /* NO_WORKER: peer has not joined (any more). */
 uint32_t members_of_peer(const struct members *members, uint32_t peer);
 
+/* It has said something. */
+void members_hear(struct members *members, uint32_t worker, uint64_t now_ms);
+
+/* Each one gets one more timeout before it is silent for too long; once, until
+ * it is heard of. False: no one does. */
+bool members_spare(struct members *members, uint64_t now_ms);
+
 void members_leave(struct members *members, uint32_t worker);
 
 /* The first worker silent for timeout_ms, or NO_WORKER. */
@@ -64,7 +80,15 @@ uint32_t members_silent(const struct members *members,
 uint64_t members_deadline(const struct members *members, uint64_t timeout_ms);
 
 uint32_t members_present(const struct members *members);
-/* Present, not training, with room for one more session. */
+
+/* May take shards that it does not have yet: present, and neither cordoned nor
+ * on its way out. */
+bool member_is_open(const struct member *m);
+/* Open, not training, with room for one more session. */
+bool member_is_idle(const struct member *m);
 uint32_t members_idle(const struct members *members);
+
+/* The worker of this name, else the one of this number ("w0"). NO_WORKER. */
+uint32_t members_find(const struct members *members, const char *text);
 
 #endif /* COORDINATOR_CORE_MEMBERS_H */

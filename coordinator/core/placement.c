@@ -7,28 +7,67 @@
 
 #include "base/check.h"
 #include "coordinator/core/action.h"
+#include "coordinator/core/job_points.h"
 
 #include <string.h>
 
-static bool may_host(const struct job *job, const struct member *m)
+/* A cordoned worker keeps the shards that it has, also where others move. */
+static bool may_host(const struct job *job,
+                     const struct member *m,
+                     uint32_t worker)
 {
-    if (!m->present || m->sessions >= SESSIONS_MAX) {
-        return false;
+    if (job->kind == KIND_EVALUATE) {
+        return member_is_open(m) && m->sessions < SESSIONS_MAX;
     }
-    return job->kind == KIND_EVALUATE || !m->training;
+    if (job->moving && (job->moved_from >> worker & 1) != 0) {
+        return m->present && !m->draining && !m->leaving && !m->training &&
+               m->sessions < SESSIONS_MAX;
+    }
+    return member_is_idle(m);
 }
 
-/* Workers that will host the job; fewer than wanted: not now. */
+uint32_t job_workers_least(const struct job *job)
+{
+    const struct job_record *record = &job->record;
+
+    if (job->kind == KIND_EVALUATE) {
+        return 1;
+    }
+    return record->workers_min != 0 ? record->workers_min
+                                    : record->workers_wanted;
+}
+
+/* A range does not take workers that would have no shard. */
+uint32_t job_workers_most(const struct job *job)
+{
+    uint32_t least = job_workers_least(job);
+    uint32_t most = job->record.workers_wanted;
+    uint32_t shards = job_shards_total(job);
+
+    if (job->kind == KIND_EVALUATE) {
+        return 1;
+    }
+    if (most > shards) {
+        most = shards > least ? shards : least;
+    }
+    return most;
+}
+
+/* Workers that will host the job; fewer than the least: not now. Those that had
+ * no room for it just now are taken last. */
 static uint32_t choose(const struct job *job,
                        const struct members *members,
-                       uint32_t wanted,
                        uint32_t *chosen)
 {
+    uint32_t most = job_workers_most(job);
     uint32_t count = 0;
 
-    for (uint32_t w = 0; w < WORKERS_MAX && count < wanted; w++) {
-        if (may_host(job, &members->items[w])) {
-            chosen[count++] = w;
+    for (uint32_t busy = 0; busy < 2; busy++) {
+        for (uint32_t w = 0; w < WORKERS_MAX && count < most; w++) {
+            if ((job->busy >> w & 1) == busy &&
+                may_host(job, &members->items[w], w)) {
+                chosen[count++] = w;
+            }
         }
     }
     return count;
@@ -48,12 +87,10 @@ static uint32_t owner_of(uint32_t layer,
 bool job_place(struct job *job, struct members *members)
 {
     const struct model_spec *model = &job->record.spec.model;
-    uint32_t wanted =
-        job->kind == KIND_EVALUATE ? 1 : job->record.workers_wanted;
     uint32_t chosen[WORKERS_MAX];
-    uint32_t count = choose(job, members, wanted, chosen);
+    uint32_t count = choose(job, members, chosen);
 
-    if (count < wanted || count == 0) {
+    if (count < job_workers_least(job) || count == 0) {
         return false;
     }
     job->owners_count = 0;
@@ -73,8 +110,12 @@ bool job_place(struct job *job, struct members *members)
 
         job->placed |= 1ull << chosen[i];
         job->peers[i].worker = chosen[i];
+        job->peers[i].key = m->hello.key;
+        job->peers[i].curve = m->hello.curve;
         memcpy(job->peers[i].endpoint, m->hello.endpoint,
                sizeof(job->peers[i].endpoint));
+        memcpy(job->peers[i].vault_endpoint, m->hello.vault_endpoint,
+               sizeof(job->peers[i].vault_endpoint));
         job->base_steps[chosen[i]] = m->shard_steps;
         job->base_bytes[chosen[i]] = m->bytes_sent;
         m->sessions++;
@@ -105,18 +146,33 @@ void job_unplace(struct job *job, struct members *members)
 
 void job_send_drop(const struct job *job,
                    const struct members *members,
+                   bool forget,
                    struct actions *out)
 {
     for (uint32_t w = 0; w < WORKERS_MAX; w++) {
-        if ((job->placed & (1ull << w)) != 0 && members->items[w].present) {
+        bool hosts = (job->placed & (1ull << w)) != 0;
+
+        if ((hosts || forget) && members->items[w].present) {
             struct action *action = action_add(out, ACTION_SEND);
 
             action->send.peer = members->items[w].peer;
             action->send.message.kind = WIRE_DROP;
-            action->send.message.drop =
-                (struct wire_drop){.job = job->record.job, .term = job->term};
+            action->send.message.drop = (struct wire_drop){
+                .job = job->record.job, .term = job->term, .forget = forget};
         }
     }
+}
+
+/* The state that workers have among themselves. */
+static void put_point(struct job *job, struct wire_assign *assign)
+{
+    assign->from_point = true;
+    assign->point_line = job->point.line;
+    assign->point_interval = job->point.interval;
+    assign->holders_count = job->holders_count;
+    assign->holders = job->holders;
+    assign->sources_count = job->owners_count;
+    assign->sources = job->sources;
 }
 
 void job_send_assign(struct job *job,
@@ -126,6 +182,10 @@ void job_send_assign(struct job *job,
 {
     const struct version *origin = job->origin;
 
+    if (job->from_point) {
+        job_choose_sources(job, members);
+        job->point.tries++;
+    }
     for (uint32_t i = 0; i < job->peers_count; i++) {
         struct action *action = action_add(out, ACTION_SEND);
         struct wire_assign *assign = &action->send.message.assign;
@@ -146,5 +206,53 @@ void job_send_assign(struct job *job,
         assign->step = origin != NULL ? origin->step : 0;
         assign->records_count = origin != NULL ? origin->shards_count : 0;
         assign->records = origin != NULL ? origin->shards : NULL;
+        if (job->from_point) {
+            put_point(job, assign);
+        }
     }
+}
+
+uint32_t job_shards_on(const struct job *job, uint32_t worker)
+{
+    uint32_t shards = 0;
+
+    for (uint32_t o = 0; o < job->owners_count; o++) {
+        shards += job->owners[o] == worker;
+    }
+    return shards;
+}
+
+/* Workers whose shards have all reported the interval. */
+static uint64_t who_has_reported(const struct job *job, uint64_t interval)
+{
+    const struct collected *c = &job->collected[interval % GRANTS_MAX];
+    uint64_t done = job->placed;
+    uint32_t o = 0;
+
+    for (uint32_t l = 0; l < job->arch.layers_count; l++) {
+        for (uint32_t s = 0; s < job->arch.layers[l].shards_count; s++) {
+            if ((c->seen[l] >> s & 1) == 0) {
+                done &= ~(1ull << job->owners[o]);
+            }
+            o++;
+        }
+    }
+    return done;
+}
+
+uint64_t job_lag(const struct job *job, uint32_t worker)
+{
+    uint64_t lag = 0;
+
+    if (job->phase != PHASE_RUNNING) {
+        return 0;
+    }
+    for (uint64_t i = job->reported; i < job->sent; i++) {
+        uint64_t done = who_has_reported(job, i);
+
+        if (done != 0 && (done >> worker & 1) == 0) {
+            lag += job->grants[i % GRANTS_MAX].steps;
+        }
+    }
+    return lag;
 }

@@ -75,8 +75,8 @@ struct policy_state {
     uint32_t factor[LAYERS_MAX]; /* cooldown multiplier */
     uint32_t cursor;             /* round-robin place */
     uint32_t window_count;
-    double window[POLICY_WINDOW_MAX]; /* newest last */
-    uint64_t window_examples;
+    double window[POLICY_WINDOW_MAX];            /* newest last */
+    uint64_t window_examples[POLICY_WINDOW_MAX]; /* that each was taken over */
     uint32_t silence; /* hash of the last record of inaction, see plan_idle */
 };
 

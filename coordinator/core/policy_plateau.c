@@ -5,9 +5,11 @@
  * last `window` intervals of one task; its fall over the window, relative to
  * the mean loss, is the improvement; growth is due where the upper 95% bound of
  * the improvement lies below `min_gain`. Windows do not span tasks and cover at
- * least 2,000 examples. A layer with more than a tenth of dormant units has
- * idle capacity and is not grown. The layer grown is the one that has grown
- * least, relative to its start. */
+ * least 2,000 examples and twice the units of the widest hidden layer: where
+ * intervals are short, a window has more of them, up to POLICY_WINDOW_MAX. A
+ * layer with more than a tenth of dormant units has idle capacity and is not
+ * grown. The layer grown is the one that has grown least, relative to its
+ * start. */
 #include "coordinator/core/policies.h"
 
 #include "base/check.h"
@@ -73,25 +75,61 @@ static struct trend fit(const double *loss, uint32_t count)
                               (-slope + student(count - 2) * error) * scale};
 }
 
+/* Examples that a window must have: fewer are noise. */
+static uint64_t examples_least(const struct policy_view *view)
+{
+    uint64_t least = EXAMPLES_MIN;
+
+    for (uint32_t l = 0; l < view->hidden_count; l++) {
+        uint64_t twice = 2 * (uint64_t)view->arch->layers[l].units_count;
+
+        least = twice > least ? twice : least;
+    }
+    return least;
+}
+
+static uint64_t examples_of(const struct policy_state *state)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < state->window_count; i++) {
+        sum += state->window_examples[i];
+    }
+    return sum;
+}
+
+static void drop_oldest(struct policy_state *state)
+{
+    uint32_t kept = --state->window_count;
+
+    memmove(&state->window[0], &state->window[1],
+            kept * sizeof(state->window[0]));
+    memmove(&state->window_examples[0], &state->window_examples[1],
+            kept * sizeof(state->window_examples[0]));
+}
+
+/* The newest intervals that make up a window, and no older ones. */
 static void remember(const struct policy_view *view,
                      struct policy_state *state,
-                     uint32_t window)
+                     uint32_t window,
+                     uint64_t least)
 {
     if (view->task_begins) {
         state->window_count = 0;
-        state->window_examples = 0;
     }
     if (view->examples == 0) {
         return;
     }
-    if (state->window_count == window) {
-        memmove(&state->window[0], &state->window[1],
-                (window - 1) * sizeof(state->window[0]));
-        state->window_count--;
+    if (state->window_count == POLICY_WINDOW_MAX) {
+        drop_oldest(state);
     }
-    state->window[state->window_count++] =
+    state->window[state->window_count] =
         view->loss_sum / (double)view->examples;
-    state->window_examples += view->examples;
+    state->window_examples[state->window_count++] = view->examples;
+    while (state->window_count > window &&
+           examples_of(state) - state->window_examples[0] >= least) {
+        drop_oldest(state);
+    }
 }
 
 /* The layer that has grown least relative to its start and may grow. */
@@ -130,6 +168,7 @@ static void grow(const struct policy_view *view,
                  struct plan *plan)
 {
     uint32_t layer = choose(view, spec, plan);
+    uint32_t intervals = state->window_count;
     uint32_t units;
     uint32_t count = (uint32_t)spec->value[PLATEAU_ADD];
 
@@ -149,7 +188,6 @@ static void grow(const struct policy_view *view,
     state->silence = 0;
     state->since[0] = view->applies + (uint64_t)spec->value[PLATEAU_COOLDOWN];
     state->window_count = 0; /* what follows is another network's loss */
-    state->window_examples = 0;
 
     struct text why = plan_record(plan, POLICY_PLATEAU, layer, EDIT_ADD, count);
     text_add(&why, "improvement ");
@@ -157,7 +195,7 @@ static void grow(const struct policy_view *view,
     text_add(&why, "%, at most ");
     text_real(&why, 100 * trend.upper, 3);
     text_add(&why, "% over ");
-    text_u64(&why, (uint64_t)spec->value[PLATEAU_WINDOW]);
+    text_u64(&why, intervals);
     text_add(&why, " intervals");
 }
 
@@ -169,19 +207,25 @@ static void decide(const struct policy_view *view,
 {
     struct policy_state *state = &all->policies[ROLE_GROW][index];
     uint32_t window = (uint32_t)spec->value[PLATEAU_WINDOW];
+    uint64_t least = examples_least(view);
     struct trend trend;
 
     CHECK(window >= 3);
     CHECK(window <= POLICY_WINDOW_MAX);
-    remember(view, state, window);
-    if (state->window_count < window || state->window_examples < EXAMPLES_MIN) {
+    remember(view, state, window, least);
+    if (state->window_count < window || examples_of(state) < least) {
+        if (state->window_count == POLICY_WINDOW_MAX) {
+            plan_idle(plan, state, POLICY_PLATEAU, 0, 4,
+                      "intervals are too short: all that are remembered have "
+                      "too few examples for a window");
+        }
         return;
     }
     if (view->applies < state->since[0]) {
         plan_idle(plan, state, POLICY_PLATEAU, 0, 2, "cooldown");
         return;
     }
-    trend = fit(state->window, window);
+    trend = fit(state->window, state->window_count);
     if (!(trend.upper < spec->value[PLATEAU_MIN_GAIN])) {
         plan_idle(plan, state, POLICY_PLATEAU, 0, 3, "the loss still falls");
         return;

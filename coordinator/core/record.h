@@ -43,10 +43,11 @@ struct job_record {
     struct job_spec spec;
     bool shape_known;
     struct data_shape shape;
-    uint32_t workers_wanted;
-    uint64_t created_ms; /* wall */
-    uint64_t ended_ms;   /* wall; 0: not ended */
-    uint64_t head;       /* version; 0: none yet */
+    uint32_t workers_wanted; /* at most so many ... */
+    uint32_t workers_min;    /* ... and at least so many; 0: no fewer */
+    uint64_t created_ms;     /* wall */
+    uint64_t ended_ms;       /* wall; 0: not ended */
+    uint64_t head;           /* version; 0: none yet */
     uint64_t last_version;
     uint32_t line;
     uint32_t lines_count; /* at least 1: line 0 */

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { STATE_MAGIC = 0x54534c50 /* "PLST" */, STATE_FORMAT = 1 };
+enum { STATE_MAGIC = 0x54534c50 /* "PLST" */, STATE_FORMAT = 2 };
 
 void state_init(struct plasticity_state *state)
 {
@@ -21,8 +21,8 @@ static void encode_policy(const struct policy_state *p, struct writer *w)
     write_u32(w, p->window_count);
     for (uint32_t i = 0; i < p->window_count; i++) {
         write_f64(w, p->window[i]);
+        write_u64(w, p->window_examples[i]);
     }
-    write_u64(w, p->window_examples);
     write_u32(w, p->silence);
 }
 
@@ -41,8 +41,12 @@ static void decode_policy(struct reader *r, struct policy_state *p)
     }
     for (uint32_t i = 0; i < p->window_count; i++) {
         p->window[i] = read_f64(r);
+        p->window_examples[i] = read_u64(r);
+        if (p->window_examples[i] == 0) {
+            r->failed = true; /* nothing is remembered of an empty interval */
+            return;
+        }
     }
-    p->window_examples = read_u64(r);
     p->silence = read_u32(r);
 }
 

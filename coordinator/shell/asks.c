@@ -179,6 +179,11 @@ static bool check_launch(struct call *call,
         call_finish(call, STATUS_INVALID, "a job has at most 64 workers");
         return false;
     }
+    if (message->workers_min > message->workers) {
+        call_finish(call, STATUS_INVALID,
+                    "a job's least number of workers is above its greatest");
+        return false;
+    }
     return true;
 }
 
@@ -187,7 +192,8 @@ void ask_launch(struct shell *shell,
                 const Cajal__V1__LaunchRequest *message)
 {
     struct request request = {.kind = REQUEST_LAUNCH,
-                              .workers = message->workers};
+                              .workers = message->workers,
+                              .workers_min = message->workers_min};
     struct job_spec *spec = NULL;
     struct waiting *waiting = NULL;
 

@@ -7,7 +7,6 @@
 #include "base/mem.h"
 #include "proto/chunk.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 enum {
@@ -65,7 +64,8 @@ struct chunks {
     bool reading_busy;
     unsigned char *read_buffer; /* CHUNK_BYTES_MAX */
     size_t read_size;
-    uint64_t malformed_count;
+    struct guard *guard;
+    bool keyed; /* the link lets keys in alone */
 };
 
 static enum status ring_open(struct ring *ring, uint32_t size)
@@ -347,16 +347,44 @@ static bool read_header(struct frame *parts,
     return size > 0 && size <= CHUNK_BYTES_MAX;
 }
 
+/* False: nobody that may speak here. *out_who: for the log. */
+static bool judge_key(struct chunks *chunks,
+                      struct frame *parts,
+                      size_t count,
+                      const char **out_who)
+{
+    struct curvekey key;
+    const char *name = NULL;
+
+    *out_who = "someone without a key";
+    if (!chunks->keyed) {
+        return true;
+    }
+    if (frame_sender(&parts[count - 1], &key)) {
+        name = guard_name(chunks->guard, &key);
+    }
+    if (name == NULL) {
+        guard_blame(chunks->guard, GUARD_REVOKED, chunks->link,
+                    &parts[count - 1], "a key that is not known any more");
+        return false;
+    }
+    *out_who = name;
+    return true;
+}
+
 /* Takes what it needs of the parts. */
 static void take(struct chunks *chunks, struct frame *parts, size_t count)
 {
     struct transfer transfer = {.status = STATUS_OK};
     struct chunk_header header;
+    const char *who = NULL;
 
+    if (!judge_key(chunks, parts, count, &who)) {
+        return;
+    }
     if (!read_header(parts, count, &header)) {
-        chunks->malformed_count++;
-        log_line(LOG_WARN, "chunks", "message_dropped", "count=%" PRIu64,
-                 chunks->malformed_count);
+        guard_blame(chunks->guard, GUARD_MALFORMED, chunks->link,
+                    &parts[count - 1], who);
         return;
     }
     transfer.hash = header.hash;
@@ -382,8 +410,10 @@ static void on_link(void *owner)
         if (status == STATUS_BUSY) {
             break;
         }
-        if (status != STATUS_OK) {
-            continue; /* too many parts: thrown away */
+        if (status != STATUS_OK) { /* too many parts: thrown away */
+            guard_blame(chunks->guard, GUARD_MALFORMED, chunks->link, NULL,
+                        "someone");
+            continue;
         }
         take(chunks, parts, count);
         for (size_t p = 0; p < count; p++) {
@@ -398,10 +428,15 @@ static void on_link(void *owner)
 static enum status open_parts(struct chunks *chunks,
                               const struct chunks_options *options)
 {
+    const struct curvekey_pair *keys =
+        guard_keys(options->guard, options->endpoint);
     const struct link_options link = {.kind = LINK_ROUTER,
                                       .part_bytes_max = CHUNK_BYTES_MAX,
                                       .queue_max = PEER_QUEUE_MAX,
                                       .linger_ms = LINGER_MS,
+                                      .locked = keys != NULL,
+                                      .keys = keys,
+                                      .handshake_ms = GUARD_HANDSHAKE_MS,
                                       .heartbeat_ms = options->heartbeat_ms};
     enum status status = ring_open(&chunks->puts, PUTS_MAX);
 
@@ -440,6 +475,8 @@ enum status chunks_open(const struct chunks_options *options,
     chunks->store = options->store;
     chunks->writer = options->writer;
     chunks->reader = options->reader;
+    chunks->guard = options->guard;
+    chunks->keyed = guard_keys(options->guard, options->endpoint) != NULL;
     status = open_parts(chunks, options);
     if (status != STATUS_OK) {
         chunks_close(chunks);

@@ -31,6 +31,22 @@ bool fields_open(struct reader *reader,
     return true;
 }
 
+bool fields_open_any(struct reader *reader,
+                     uint32_t magic,
+                     uint16_t newest,
+                     uint16_t *out_format,
+                     enum status *out_status)
+{
+    struct reader ahead = *reader;
+
+    (void)read_u32(&ahead);
+    *out_format = read_u16(&ahead);
+    if (*out_format > newest) {
+        *out_format = newest; /* and fields_open refuses it */
+    }
+    return fields_open(reader, magic, *out_format, out_status);
+}
+
 enum status fields_close(const struct reader *reader)
 {
     return reader->failed || reader->at != reader->size ? STATUS_CORRUPT

@@ -20,6 +20,13 @@ bool fields_open(struct reader *reader,
                  uint32_t magic,
                  uint16_t format,
                  enum status *out_status);
+/* The same for a record that several releases wrote: any format up to newest.
+ */
+bool fields_open_any(struct reader *reader,
+                     uint32_t magic,
+                     uint16_t newest,
+                     uint16_t *out_format,
+                     enum status *out_status);
 /* OK where all has been read and nothing failed, else CORRUPT. */
 enum status fields_close(const struct reader *reader) MUST_CHECK;
 

@@ -8,8 +8,10 @@
 
 #include "coordinator/core/coord.h"
 #include "coordinator/shell/chunks.h"
+#include "coordinator/shell/collector.h"
 #include "coordinator/shell/cuts.h"
 #include "coordinator/shell/keeper.h"
+#include "coordinator/shell/leases.h"
 #include "coordinator/shell/loader.h"
 #include "coordinator/shell/names.h"
 #include "coordinator/shell/query.h"
@@ -38,7 +40,8 @@ struct waiting {
     char request_id[NAME_BYTES_MAX]; /* LAUNCH */
     const char *source;              /* LAUNCH; until it is on its way */
     size_t source_size;
-    uint64_t job; /* TAG */
+    uint64_t job;    /* TAG */
+    uint32_t worker; /* CORDON, UNCORDON, DRAIN */
     char text[ERROR_BYTES_MAX];
 };
 
@@ -46,6 +49,9 @@ struct waiting {
 struct held {
     void *memory;
     struct version *version;
+    struct past past;     /* what a replay must decide again */
+    uint64_t loading_job; /* the version that is on its way to the core */
+    uint64_t loading;
 };
 
 struct shell {
@@ -56,7 +62,10 @@ struct shell {
     struct jobs *writer;
     struct jobs *reader;
     struct keeper *keeper;
+    struct collector *collector;
+    struct leases leases;
     struct cuts *cuts;
+    struct guard *guard;
     struct workers *workers;
     struct chunks *chunks;
     struct server *server;
@@ -75,8 +84,9 @@ struct shell {
     bool has_timers;
     bool server_opened; /* its socket is ours to remove */
     bool workers_opened;
-    bool quitting; /* a shutdown has been asked for */
-    bool verifying;
+    bool closing;    /* nothing new is begun */
+    bool quitting;   /* a shutdown has been asked for */
+    bool inspecting; /* verified or copied */
     uint64_t started_ms;
     uint64_t last_request;
     struct waiting waiting[REQUESTS_MAX];
@@ -93,6 +103,16 @@ void shell_deliver(struct shell *shell, struct coord_event *event);
 void shell_queue(struct shell *shell, const struct coord_event *event);
 void shell_on_loaded(void *owner, struct loaded *loaded);
 void shell_free_held(struct held *held);
+/* What was lent is the slot's if the core took it, else it is nobody's. */
+void shell_settle_lent(struct shell *shell,
+                       uint32_t slot,
+                       void *memory,
+                       struct version *version);
+
+/* --- mail.c: what workers say; workers.h's calls --- */
+
+void shell_on_message(void *owner, uint32_t peer, const struct wire *message);
+void shell_on_lost(void *owner, uint32_t peer);
 
 /* --- resume.c --- */
 
@@ -130,6 +150,12 @@ bool shell_find_version(struct shell *shell,
                         const char *job,
                         const char *text,
                         struct version_name *out);
+
+/* --- spared.c --- */
+
+/* Somebody reads the version, or the core works from it or goes to it. owner:
+ * the shell. */
+bool shell_spares(void *owner, uint64_t job, uint64_t number);
 
 /* --- requests.c: who waits for what --- */
 
@@ -191,6 +217,12 @@ void ask_evaluate(struct shell *shell,
                   struct call *call,
                   const Cajal__V1__EvaluateRequest *message);
 
+void ask_worker(struct shell *shell,
+                struct call *call,
+                enum rpc_method method,
+                const Cajal__V1__WorkerRequest *message);
+void ask_worker_done(struct waiting *waiting, const struct action *action);
+
 /* --- queries_*.c: answer a call, at once or in pieces --- */
 
 void answer_about(struct shell *shell, struct call *call);
@@ -223,6 +255,12 @@ void answer_metrics(struct shell *shell,
                     struct call *call,
                     const Cajal__V1__MetricsRequest *request);
 void answer_verify(struct shell *shell, struct call *call);
+void answer_backup(struct shell *shell,
+                   struct call *call,
+                   const Cajal__V1__BackupRequest *request);
+void answer_gc(struct shell *shell,
+               struct call *call,
+               const Cajal__V1__GcRequest *request);
 void answer_logs(struct shell *shell,
                  struct call *call,
                  const Cajal__V1__LogsRequest *request);

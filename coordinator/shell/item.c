@@ -120,7 +120,10 @@ static enum status put(struct batch *batch, const struct item *item)
     case ITEM_TAG:
         return batch_set_ref(batch, item->job, item->name, item->number,
                              item->wall_ms, "tag");
+    case ITEM_POINT:
+        return batch_put_point(batch, item->job, item->bytes, item->size);
     case ITEM_NOTICE:
+    case ITEM_MARK:
         break;
     }
     return STATUS_OK;
@@ -168,7 +171,8 @@ void item_list_write(struct store *store, struct item_list *list)
         return;
     }
     for (struct item *i = list->first; i != NULL; i = i->next) {
-        if (i->status == STATUS_OK && i->kind != ITEM_NOTICE) {
+        if (i->status == STATUS_OK && i->kind != ITEM_NOTICE &&
+            i->kind != ITEM_MARK) {
             i->status = is_disk(status) ? status : apply(store, i, i->next);
         }
     }

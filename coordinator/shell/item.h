@@ -16,7 +16,9 @@ enum item_kind {
     ITEM_NOTICE,  /* an event that is not kept */
     ITEM_VERSION, /* manifest, head, job record */
     ITEM_RESTORE, /* the same, made on the writer's thread */
-    ITEM_TAG
+    ITEM_TAG,
+    ITEM_POINT, /* the record of a state in memory; none where size is 0 */
+    ITEM_MARK   /* nothing: all before it is on the disk */
 };
 
 /* One action's worth. Which fields count depends on the kind. */

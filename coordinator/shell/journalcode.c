@@ -5,7 +5,11 @@
 #include <math.h>
 
 static const uint32_t MAGIC = 0x4e524a43; /* "CJRN" */
-enum { FORMAT = 1 };
+enum {
+    FORMAT = 2, /* 1: without the hash of the reports */
+    VERSION_AT = 46,
+    VERSION_BYTES = 8
+};
 
 static void put_unit(struct writer *w, const struct edit_unit *unit)
 {
@@ -84,15 +88,19 @@ static void put_settings(struct writer *w, const struct grant *grant)
     }
 }
 
-static void put_grant(struct writer *w, const struct grant *grant)
+static void put_grant(struct writer *w, const struct journal_entry *entry)
 {
+    const struct grant *grant = entry->grant;
+
     write_u64(w, grant->interval);
     write_u64(w, grant->first_step);
     write_u32(w, grant->steps);
     write_u32(w, grant->task);
     write_u64(w, grant->position);
+    CHECK(w->at == VERSION_AT);
     write_u64(w, grant->version);
     write_u32(w, grant->closing);
+    write_u64(w, entry->reports_hash);
     put_settings(w, grant);
     put_edits(w, grant);
 }
@@ -102,10 +110,14 @@ static bool get_begin(struct reader *r,
                       struct journal_record *record,
                       enum status *out_status)
 {
-    if (!fields_open(r, MAGIC, FORMAT, out_status)) {
+    uint16_t format;
+
+    if (!fields_open_any(r, MAGIC, FORMAT, &format, out_status)) {
         return false;
     }
     record->has_grant = fields_get_flag(r);
+    record->has_hash = record->has_grant && format >= 2;
+    record->reports_hash = 0;
     record->line = fields_get_count(r, LINES_MAX - 1);
     record->interval = 0;
     record->settings_count = 0;
@@ -119,6 +131,9 @@ static bool get_begin(struct reader *r,
     record->position = read_u64(r);
     record->version = read_u64(r);
     record->closing = fields_get_flag(r);
+    if (record->has_hash) {
+        record->reports_hash = read_u64(r);
+    }
     record->settings_count = fields_get_count(r, GRANT_SETTINGS_MAX);
     for (uint32_t s = 0; s < record->settings_count; s++) {
         record->settings[s].setting = read_u32(r);
@@ -127,24 +142,22 @@ static bool get_begin(struct reader *r,
     return true;
 }
 
-size_t journalcode_encode(const struct grant *grant,
-                          uint32_t line,
-                          const struct decision *decisions,
-                          uint32_t decisions_count,
-                          void *out)
+size_t journalcode_encode(const struct journal_entry *entry, void *out)
 {
+    const struct grant *grant = entry->grant;
+    const struct decision *decisions = entry->decisions;
     struct writer w;
 
-    CHECK(decisions_count <= DECISIONS_MAX);
+    CHECK(entry->decisions_count <= DECISIONS_MAX);
     writer_init(&w, out, RECORD_BYTES_MAX);
     fields_begin(&w, MAGIC, FORMAT);
     write_u32(&w, grant != NULL);
-    write_u32(&w, grant != NULL ? grant->line : line);
+    write_u32(&w, grant != NULL ? grant->line : entry->line);
     if (grant != NULL) {
-        put_grant(&w, grant);
+        put_grant(&w, entry);
     }
-    write_u32(&w, decisions_count);
-    for (uint32_t d = 0; d < decisions_count; d++) {
+    write_u32(&w, entry->decisions_count);
+    for (uint32_t d = 0; d < entry->decisions_count; d++) {
         write_u32(&w, (uint32_t)decisions[d].policy);
         write_u32(&w, decisions[d].layer);
         write_u32(&w, decisions[d].kind);
@@ -153,6 +166,20 @@ size_t journalcode_encode(const struct grant *grant,
     }
     CHECK(!w.failed);
     return w.at;
+}
+
+/* FNV-1a (Fowler, Noll and Vo), 64 bits: against accidents. */
+uint64_t journalcode_sum(const void *bytes, size_t size)
+{
+    const unsigned char *b = bytes;
+    uint64_t sum = UINT64_C(0xcbf29ce484222325);
+
+    for (size_t i = 0; i < size; i++) {
+        bool left_out = i >= VERSION_AT && i < VERSION_AT + VERSION_BYTES;
+
+        sum = (sum ^ (left_out ? 0 : b[i])) * UINT64_C(0x100000001b3);
+    }
+    return sum != 0 ? sum : 1;
 }
 
 static void get_decisions(struct reader *r, struct journal_record *record)

@@ -5,7 +5,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "coordinator/shell/item.h"
-#include "coordinator/shell/journalcode.h"
 #include "coordinator/shell/recordcode.h"
 #include "coordinator/shell/statcode.h"
 
@@ -310,19 +309,32 @@ void keeper_launch(struct keeper *keeper,
 
 void keeper_journal(struct keeper *keeper,
                     uint64_t token,
-                    const struct job_record *record,
-                    const struct grant *grant,
-                    const struct decision *decisions,
-                    uint32_t decisions_count)
+                    uint64_t job,
+                    const struct journal_entry *entry)
 {
-    size_t size = journalcode_encode(grant, record->line, decisions,
-                                     decisions_count, keeper->scratch);
-    struct item *item =
-        item_new(keeper, ITEM_JOURNAL, token, record->job, size);
+    size_t size = journalcode_encode(entry, keeper->scratch);
+    struct item *item = item_new(keeper, ITEM_JOURNAL, token, job, size);
 
     if (item != NULL) {
         enqueue(keeper, item);
     }
+}
+
+void keeper_point(struct keeper *keeper,
+                  uint64_t token,
+                  uint64_t job,
+                  unsigned char *bytes,
+                  size_t size)
+{
+    struct item *item = item_new(keeper, ITEM_POINT, token, job, 0);
+
+    if (item == NULL) {
+        mem_free(bytes);
+        return;
+    }
+    item->bytes = bytes;
+    item->size = size;
+    enqueue(keeper, item);
 }
 
 void keeper_stat(struct keeper *keeper,
@@ -424,6 +436,22 @@ enum status keeper_tag(struct keeper *keeper,
     }
     memcpy(item->name, name, strlen(name) + 1);
     item->number = number;
+    item->done = done;
+    item->owner = owner;
+    enqueue(keeper, item);
+    return STATUS_OK;
+}
+
+enum status keeper_after(struct keeper *keeper,
+                         uint64_t job,
+                         keeper_done_fn *done,
+                         void *owner)
+{
+    struct item *item = item_new(keeper, ITEM_MARK, 0, job, 0);
+
+    if (item == NULL) {
+        return STATUS_NO_MEMORY;
+    }
     item->done = done;
     item->owner = owner;
     enqueue(keeper, item);

@@ -11,6 +11,7 @@
 #include "base/jobs.h"
 #include "coordinator/core/event.h"
 #include "coordinator/shell/eventcode.h"
+#include "coordinator/shell/journalcode.h"
 #include "coordinator/shell/manifest.h"
 #include "storage/store.h"
 
@@ -58,10 +59,14 @@ void keeper_launch(struct keeper *keeper,
                    const struct launch_record *launch);
 void keeper_journal(struct keeper *keeper,
                     uint64_t token,
-                    const struct job_record *record,
-                    const struct grant *grant, /* may be NULL */
-                    const struct decision *decisions,
-                    uint32_t decisions_count);
+                    uint64_t job,
+                    const struct journal_entry *entry);
+/* Takes bytes, also on failure. size 0: there is no point any more. */
+void keeper_point(struct keeper *keeper,
+                  uint64_t token,
+                  uint64_t job,
+                  unsigned char *bytes,
+                  size_t size);
 void keeper_stat(struct keeper *keeper,
                  uint64_t job,
                  const struct interval_stat *stat);
@@ -92,6 +97,13 @@ enum status keeper_tag(struct keeper *keeper,
                        uint64_t number, /* 0: delete */
                        keeper_done_fn *done,
                        void *owner) MUST_CHECK;
+
+/* done runs on the loop when all that was to be kept before this call is on the
+ * disk, or has failed. */
+enum status keeper_after(struct keeper *keeper,
+                         uint64_t job,
+                         keeper_done_fn *done,
+                         void *owner) MUST_CHECK;
 
 /* The record of a job on its way to the disk, which the store does not show
  * yet; NULL: none. Borrowed. */

@@ -29,11 +29,74 @@ static enum status read_version(const struct load_order *order,
     return status;
 }
 
+/* A version committed later than the point was recorded is newer than it: its
+ * number is then not the one that the point carries. */
+enum status loader_read_point(const struct load_order *order,
+                              struct version **out)
+{
+    unsigned char *bytes = NULL;
+    size_t size = 0;
+    struct version *version = NULL;
+    enum status status =
+        store_get_point(order->store, order->job, &bytes, &size);
+
+    if (status == STATUS_OK) {
+        status = version_decode(bytes, size, &version);
+        mem_free(bytes);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (version->job != order->job || version->number != order->version ||
+        version->line != order->line || version->shards_count != 0) {
+        version_free(version);
+        return STATUS_NOT_FOUND;
+    }
+    *out = version;
+    return STATUS_OK;
+}
+
+/* A point that cannot be had costs steps, never the job. */
+static enum status read_state(const struct load_order *order,
+                              struct loaded *out)
+{
+    enum status status = STATUS_NOT_FOUND;
+
+    if (order->point) {
+        status = loader_read_point(order, &out->version);
+        out->point = status == STATUS_OK;
+        if (!out->point) {
+            log_line(LOG_WARN, "loader", "no_point",
+                     "job=j%" PRIu64 " why=\"%s\"", order->job,
+                     status_text(status));
+        }
+    }
+    return out->point ? STATUS_OK : read_version(order, &out->version);
+}
+
 struct journal_scan {
     struct loaded *out;
     struct journal_record *record;
+    uint64_t before; /* first step of the grant before the record's */
     enum status status;
 };
+
+/* A grant was decided when the interval two before it was reported. */
+static void take_sum(struct journal_scan *scan, const void *bytes, size_t size)
+{
+    struct loaded *out = scan->out;
+    const struct journal_record *record = scan->record;
+
+    out->step = scan->before;
+    scan->before = record->first_step;
+    if (record->has_hash) {
+        scan->status = past_add(&out->past, record->interval,
+                                journalcode_sum(bytes, size));
+        if (scan->status == STATUS_BUSY) {
+            scan->status = STATUS_OK;
+        }
+    }
+}
 
 /* The version carries the settings of its own boundary and of the interval
  * after it. */
@@ -58,6 +121,7 @@ static bool take_record(void *owner,
     if (record->interval >= out->journaled) {
         out->journaled = record->interval + 1;
     }
+    take_sum(scan, bytes, size);
     /* All are counted: what is too many is the core's to say. To evaluate an
      * old version none is wanted. */
     for (uint32_t s = 0; s < record->settings_count; s++) {
@@ -67,14 +131,18 @@ static bool take_record(void *owner,
         }
         out->inputs_count++;
     }
-    return true;
+    return scan->status == STATUS_OK;
 }
 
 static enum status read_journal(const struct load_order *order,
                                 struct loaded *out)
 {
+    const struct grant *pending = out->version->pending;
     struct journal_scan scan = {.out = out, .status = STATUS_OK};
     enum status status = STATUS_OK;
+
+    out->step = out->version->step;
+    scan.before = pending != NULL ? pending->first_step : out->step;
 
     scan.record = mem_new(sizeof(*scan.record));
     if (scan.record == NULL) {
@@ -93,7 +161,10 @@ void loader_read(const struct load_order *order, struct loaded *out)
     out->slot = order->slot;
     out->inputs_count = 0;
     out->version = NULL;
-    out->status = read_version(order, &out->version);
+    out->point = false;
+    out->step = 0;
+    out->past = (struct past){.sums = NULL};
+    out->status = read_state(order, out);
     if (out->status == STATUS_OK) {
         out->status = read_journal(order, out);
     }
@@ -103,6 +174,7 @@ void loader_read(const struct load_order *order, struct loaded *out)
                  order->version, status_text(out->status));
         version_free(out->version);
         out->version = NULL;
+        past_fini(&out->past);
     }
 }
 

@@ -5,6 +5,8 @@
 #include "coordinator/shell/recordcode.h"
 #include "coordinator/shell/views.h"
 
+#include <stdio.h>
+
 /* A record that was stored while a commit was under way has the head of
  * before; the refs are the truth. */
 static enum status correct_head(struct shell *shell, struct job_record *record)
@@ -98,6 +100,11 @@ bool shell_find_version(struct shell *shell,
     char why[ERROR_BYTES_MAX];
     enum status status = names_find_version(shell->store, job, text, out, why);
 
+    if (status == STATUS_OK &&
+        collector_dooms(shell->collector, out->job, out->number)) {
+        status = STATUS_NOT_FOUND;
+        (void)snprintf(why, sizeof(why), "%s is being dropped by gc", text);
+    }
     if (status != STATUS_OK) {
         call_finish(call, status, why);
     }

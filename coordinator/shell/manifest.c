@@ -72,6 +72,8 @@ static struct grant *copy_grant(const struct grant *from)
         to->term = 0;
         to->hold = false;
         to->version = 0;
+        to->keep = false;
+        to->kept = 0;
     }
     return to;
 }
@@ -149,6 +151,24 @@ static void describe(const struct job *job,
     version->parameters = arch_parameters(&cut->arch);
 }
 
+/* What lies in no shard: the grants and the policies' state, lent by parts. */
+static enum status close_state(const struct cut *cut,
+                               struct parts *parts,
+                               struct version *version)
+{
+    enum status status = copy_grants(
+        &cut->begun, cut->has_pending ? &cut->pending : NULL, parts);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = encode_policy(&cut->state, parts, &version->policy_bytes);
+    version->begun = parts->begun;
+    version->pending = parts->pending;
+    version->policy = parts->policy;
+    return status;
+}
+
 enum status manifest_of_cut(const struct job *job,
                             const struct cut *cut,
                             struct shard_record *records,
@@ -168,21 +188,32 @@ enum status manifest_of_cut(const struct job *job,
 
     describe(job, cut, &version);
     version.bytes = bytes_of(records, records_count);
-    status = copy_grants(&cut->begun, cut->has_pending ? &cut->pending : NULL,
-                         &parts);
-    if (status != STATUS_OK) {
-        goto out;
+    status = close_state(cut, &parts, &version);
+    if (status == STATUS_OK) {
+        status = manifest_encode(&version, out);
     }
-    status = encode_policy(&cut->state, &parts, &version.policy_bytes);
-    if (status != STATUS_OK) {
-        goto out;
-    }
-    version.begun = parts.begun;
-    version.pending = parts.pending;
-    version.policy = parts.policy;
-    status = manifest_encode(&version, out);
+    free_parts(&parts);
+    return status;
+}
 
-out:
+enum status manifest_of_point(const struct job *job,
+                              const struct cut *cut,
+                              uint64_t wall_ms,
+                              unsigned char **out,
+                              size_t *out_size)
+{
+    struct job_spec spec = cut->spec;
+    struct arch arch = cut->arch; /* its units are borrowed */
+    struct version version = {.wall_ms = wall_ms, .spec = &spec, .arch = &arch};
+    struct parts parts = {.begun = NULL};
+    enum status status = STATUS_OK;
+
+    describe(job, cut, &version);
+    version.number = job->record.head;
+    status = close_state(cut, &parts, &version);
+    if (status == STATUS_OK) {
+        status = version_encode(&version, out, out_size);
+    }
     free_parts(&parts);
     return status;
 }

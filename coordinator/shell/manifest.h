@@ -35,6 +35,14 @@ enum status manifest_of_cut(const struct job *job,
                             uint64_t wall_ms,
                             struct manifest *out) MUST_CHECK;
 
+/* The record of a point: the same without tensors, which workers have in
+ * memory. Its number is that of the head it follows. *out: mem_free. */
+enum status manifest_of_point(const struct job *job,
+                              const struct cut *cut,
+                              uint64_t wall_ms,
+                              unsigned char **out,
+                              size_t *out_size) MUST_CHECK;
+
 /* `from` again as version `number` at the beginning of a line of its own. */
 struct manifest_restore {
     uint64_t number;

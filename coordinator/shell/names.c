@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 /* A text of digits alone, at most 15 of them. */
 static bool read_number(const char *text, size_t size, uint64_t *out)
@@ -191,9 +192,33 @@ static bool take_summary(void *owner,
     return false;
 }
 
+/* What gc left of a version is enough to count on along its parents. */
+static enum status get_dropped(const struct version_search *search,
+                               uint64_t number,
+                               struct summary *out,
+                               uint64_t *out_dropped_ms)
+{
+    unsigned char *bytes = NULL;
+    size_t size = 0;
+    enum status status = store_get_dropped(search->store, search->job, number,
+                                           out_dropped_ms, &bytes, &size);
+
+    if (status == STATUS_NOT_FOUND) {
+        return no_version(search);
+    }
+    if (status == STATUS_OK &&
+        summarycode_decode(bytes, size, out) != STATUS_OK) {
+        *out = (struct summary){.number = number};
+    }
+    mem_free(bytes);
+    return status == STATUS_OK ? STATUS_OK : store_failed(search->why, status);
+}
+
+/* *out_dropped_ms: when it was taken away; 0: it is there. */
 static enum status get_summary(const struct version_search *search,
                                uint64_t number,
-                               struct summary *out)
+                               struct summary *out,
+                               uint64_t *out_dropped_ms)
 {
     struct summary_search wanted = {.number = number};
     enum status status = store_scan_versions(search->store, search->job, number,
@@ -202,11 +227,33 @@ static enum status get_summary(const struct version_search *search,
     if (status != STATUS_OK) {
         return store_failed(search->why, status);
     }
+    *out_dropped_ms = 0;
     if (!wanted.found) {
-        return no_version(search);
+        return get_dropped(search, number, out, out_dropped_ms);
     }
     *out = wanted.summary;
     return STATUS_OK;
+}
+
+static enum status was_dropped(const struct version_search *search,
+                               uint64_t number,
+                               uint64_t wall_ms)
+{
+    time_t seconds = (time_t)(wall_ms / 1000);
+    struct tm parts = {0};
+    char date[16] = "";
+    char version[NUMBER_BYTES_MAX];
+    char job[NUMBER_BYTES_MAX];
+
+    if (gmtime_r(&seconds, &parts) != NULL) {
+        (void)strftime(date, sizeof(date), "%Y-%m-%d", &parts);
+    }
+    (void)snprintf(search->why, ERROR_BYTES_MAX,
+                   "%s of %s was dropped by gc on %s. What is there: cajal "
+                   "history %s",
+                   names_version(number, version), names_job(search->job, job),
+                   date, job);
+    return STATUS_NOT_FOUND;
 }
 
 struct move_search {
@@ -304,6 +351,7 @@ static enum status find_number(const struct version_search *search,
     size_t size = strcspn(rest, "~");
     const char *tilde = rest + size;
     struct summary summary;
+    uint64_t dropped_ms = 0;
     uint64_t number = 0;
     uint64_t back = 0;
     enum status status = find_base(search, rest, size, at, &number);
@@ -314,13 +362,16 @@ static enum status find_number(const struct version_search *search,
     if (tilde[0] == '~' && !read_number(tilde + 1, strlen(tilde + 1), &back)) {
         return no_version(search);
     }
-    status = get_summary(search, number, &summary);
+    status = get_summary(search, number, &summary, &dropped_ms);
     for (; status == STATUS_OK && back > 0; back--) {
         if (summary.parents_count == 0) {
             return no_version(search);
         }
         number = summary.parents[0];
-        status = get_summary(search, number, &summary);
+        status = get_summary(search, number, &summary, &dropped_ms);
+    }
+    if (status == STATUS_OK && dropped_ms != 0) {
+        return was_dropped(search, number, dropped_ms);
     }
     if (status == STATUS_OK) {
         *out = number;

@@ -22,7 +22,7 @@ static void send(struct shell *shell, const struct action *action)
     }
 }
 
-static void not_stored(struct shell *shell, uint64_t token, enum status status)
+static void answer(struct shell *shell, uint64_t token, enum status status)
 {
     struct coord_event event = {.type = COORD_STORED};
 
@@ -77,7 +77,7 @@ static void commit(struct shell *shell, const struct action *action)
         log_line(LOG_ERROR, "shell", "commit_failed",
                  "job=j%" PRIu64 " version=v%" PRIu64 " why=\"%s\"",
                  job->record.job, cut->version, status_text(status));
-        not_stored(shell, action->token, status);
+        answer(shell, action->token, status);
     } else {
         *record = job->record;
         record->state = job_visible_state(job);
@@ -99,7 +99,7 @@ static void restore(struct shell *shell, const struct action *action)
                                            .wall_ms = clock_wall_ms()};
 
     if (record == NULL) {
-        not_stored(shell, action->token, STATUS_NO_MEMORY);
+        answer(shell, action->token, STATUS_NO_MEMORY);
         return;
     }
     *record = job->record;
@@ -147,22 +147,113 @@ static void happen(struct shell *shell, const struct action *action)
     keeper_event(shell->keeper, job->record.job, &event, !progress);
 }
 
+/* --- The journal and the point --- */
+
+static void not_loaded(struct shell *shell, uint64_t token, enum status status)
+{
+    struct coord_event event = {.type = COORD_LOADED};
+
+    event.loaded.token = token;
+    event.loaded.status = status;
+    shell_deliver(shell, &event);
+}
+
+struct late_load {
+    struct shell *shell;
+    struct load_order order;
+};
+
+static void load_now(void *owner, enum status status)
+{
+    struct late_load *late = owner;
+    struct shell *shell = late->shell;
+
+    (void)status;
+    if (!shell->closing) {
+        status =
+            loader_start(shell->reader, &late->order, shell_on_loaded, shell);
+        if (status != STATUS_OK) {
+            not_loaded(shell, late->order.token, status);
+        }
+    }
+    mem_free(late);
+}
+
+/* Behind what is still to be written: a replay goes by all of the journal. */
 static void load(struct shell *shell, const struct action *action)
 {
-    const struct load_order order = {.store = shell->store,
-                                     .token = action->token,
-                                     .slot = action->slot,
-                                     .job = action->load.job,
-                                     .version = action->load.version};
-    struct coord_event event = {.type = COORD_LOADED};
-    enum status status =
-        loader_start(shell->reader, &order, shell_on_loaded, shell);
+    const struct job *job = &shell->core->jobs[action->slot];
+    struct late_load *late = mem_new(sizeof(*late));
+    struct held *held = &shell->slots[action->slot];
+    enum status status = STATUS_NO_MEMORY;
 
-    if (status != STATUS_OK) {
-        event.loaded.token = action->token;
-        event.loaded.status = status;
-        shell_queue(shell, &event);
+    /* Until it is held, or the slot forgotten, gc spares it. */
+    held->loading_job = action->load.job;
+    held->loading = action->load.version;
+    if (late != NULL) {
+        late->shell = shell;
+        late->order = (struct load_order){.store = shell->store,
+                                          .token = action->token,
+                                          .slot = action->slot,
+                                          .job = action->load.job,
+                                          .version = action->load.version,
+                                          .point = action->load.point,
+                                          .line = job->record.line};
+        status = keeper_after(shell->keeper, action->load.job, load_now, late);
     }
+    if (status != STATUS_OK) {
+        mem_free(late);
+        not_loaded(shell, action->token, status);
+    }
+}
+
+static struct journal_entry entry_of(const struct job *job,
+                                     const struct action *action)
+{
+    return (struct journal_entry){.grant = action->journal.grant,
+                                  .line = job->record.line,
+                                  .reports_hash = action->journal.reports_hash,
+                                  .decisions = action->journal.decisions,
+                                  .decisions_count =
+                                      action->journal.decisions_count};
+}
+
+static void check_journal(struct shell *shell, const struct action *action)
+{
+    const struct job *job = &shell->core->jobs[action->slot];
+    const struct journal_entry entry = entry_of(job, action);
+
+    answer(shell, action->token,
+           past_compare(&shell->slots[action->slot].past, &entry));
+}
+
+static void store_point(struct shell *shell, const struct action *action)
+{
+    const struct job *job = &shell->core->jobs[action->slot];
+    unsigned char *bytes = NULL;
+    size_t size = 0;
+    enum status status = STATUS_OK;
+
+    if (!action->point.none) {
+        status = manifest_of_point(job, &job->making_cut, clock_wall_ms(),
+                                   &bytes, &size);
+    }
+    if (status != STATUS_OK) {
+        log_line(LOG_ERROR, "shell", "point_failed",
+                 "job=j%" PRIu64 " why=\"%s\"", job->record.job,
+                 status_text(status));
+        answer(shell, action->token, status);
+        return;
+    }
+    keeper_point(shell->keeper, action->token, job->record.job, bytes, size);
+}
+
+static void store_journal(struct shell *shell, const struct action *action)
+{
+    const struct job *job = &shell->core->jobs[action->slot];
+    const struct journal_entry entry = entry_of(job, action);
+
+    keeper_journal(shell->keeper, action->token, job->record.job, &entry);
 }
 
 void shell_perform(struct shell *shell, const struct action *action)
@@ -180,9 +271,13 @@ void shell_perform(struct shell *shell, const struct action *action)
         store_job(shell, action);
         break;
     case ACTION_STORE_JOURNAL:
-        keeper_journal(shell->keeper, action->token, &job->record,
-                       action->journal.grant, action->journal.decisions,
-                       action->journal.decisions_count);
+        store_journal(shell, action);
+        break;
+    case ACTION_CHECK_JOURNAL:
+        check_journal(shell, action);
+        break;
+    case ACTION_STORE_POINT:
+        store_point(shell, action);
         break;
     case ACTION_STORE_STAT:
         keeper_stat(shell->keeper, job->record.job, &action->stat);

@@ -20,6 +20,7 @@ static const uint32_t NOWHERE = UINT32_MAX;
 
 struct side {
     struct version_name name;
+    struct lease lease;
     struct version *version;
     struct tensor_reader *reader;
 };
@@ -404,6 +405,8 @@ static void fini_diff(void *state)
 {
     struct diff *diff = state;
 
+    lease_drop(&diff->from.lease);
+    lease_drop(&diff->to.lease);
     version_free(diff->from.version);
     version_free(diff->to.version);
     tensor_close(diff->from.reader);
@@ -433,5 +436,8 @@ void answer_diff(struct shell *shell,
     diff = query_state(query);
     diff->from.name = from;
     diff->to.name = to;
+    leases_take(&shell->leases, &diff->from.lease, from.job, from.number,
+                from.number);
+    leases_take(&shell->leases, &diff->to.lease, to.job, to.number, to.number);
     query_start(query);
 }

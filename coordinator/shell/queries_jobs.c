@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "coordinator/shell/recordcode.h"
 #include "coordinator/shell/views.h"
+#include "proto/forecast.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +21,10 @@ struct about {
     char store[PATH_BYTES_MAX];
     char endpoint[ENDPOINT_BYTES_MAX];
     uint64_t life;
+    uint64_t calls_refused;
+    uint64_t keys_refused;
+    uint64_t messages_refused;
+    uint64_t messages_stale;
     uint32_t workers;
     bool transient;
 };
@@ -46,8 +51,28 @@ static enum status step_about(struct query *query, void *state)
     reply.chunks = usage.chunks_count;
     reply.chunk_bytes = usage.chunk_bytes;
     reply.transient = about->transient;
+    reply.calls_refused = about->calls_refused;
+    reply.handshakes_refused = server_handshakes_refused();
+    reply.connections_refused = server_connections_refused();
+    reply.keys_refused = about->keys_refused;
+    reply.messages_refused = about->messages_refused;
+    reply.messages_stale = about->messages_stale;
     query_end(query);
     return query_emit(query, &reply.base);
+}
+
+static void count_refused(const struct guard *guard, struct about *about)
+{
+    for (int fault = 0; fault < GUARD_FAULTS; fault++) {
+        uint64_t count = guard_count(guard, (enum guard_fault)fault);
+
+        if (fault == GUARD_STALE) {
+            about->messages_stale = count;
+        } else {
+            about->messages_refused += count;
+        }
+    }
+    about->keys_refused = guard_refused(guard);
 }
 
 void answer_about(struct shell *shell, struct call *call)
@@ -68,6 +93,8 @@ void answer_about(struct shell *shell, struct call *call)
     about->life = shell->life;
     about->workers = members_present(&shell->core->members);
     about->transient = shell->options.transient;
+    about->calls_refused = server_calls_refused(shell->server);
+    count_refused(shell->guard, about);
     query_start(query);
 }
 
@@ -166,6 +193,37 @@ void answer_list_jobs(struct shell *shell,
 
 /* --- Status --- */
 
+/* What the job's versions take, and may take. */
+static void fill_disk(struct shell *shell,
+                      const struct job_record *record,
+                      Cajal__V1__StatusReply *out)
+{
+    const struct forecast_of of = {.spec = &record->spec,
+                                   .inputs = record->shape.inputs,
+                                   .outputs = record->spec.model.outputs != 0
+                                                  ? record->spec.model.outputs
+                                                  : record->shape.classes,
+                                   .tasks = record->shape.tasks_count,
+                                   .steps = record->total_steps};
+    struct forecast forecast;
+    struct store_usage usage;
+    uint64_t units = 0;
+
+    if (store_disk(shell->store, &usage) == STATUS_OK) {
+        out->store_used_bytes = usage.used_bytes;
+        out->store_file_bytes = usage.file_bytes;
+    }
+    for (uint32_t l = 0; l < record->layers_count; l++) {
+        units += record->widths[l];
+    }
+    if (record->shape_known) {
+        forecast_make(&of, &forecast);
+        out->version_bytes =
+            forecast_version_bytes(&record->spec, record->parameters, units);
+        out->forecast_bytes = forecast.bytes_most;
+    }
+}
+
 void answer_status(struct shell *shell,
                    struct call *call,
                    const Cajal__V1__StatusRequest *request)
@@ -189,6 +247,7 @@ void answer_status(struct shell *shell,
         goto out;
     }
     views_status(record, view);
+    fill_disk(shell, record, &view->message);
     slot = coord_find(shell->core, job);
     if (slot != JOBS_MAX) {
         view->message.term = shell->core->jobs[slot].term;
@@ -206,17 +265,8 @@ struct worker_view {
     Cajal__V1__WorkerSummary message;
     char worker[NUMBER_BYTES_MAX];
     char job[NUMBER_BYTES_MAX];
+    char reason[ERROR_BYTES_MAX];
 };
-
-static uint32_t shards_on(const struct job *job, uint32_t worker)
-{
-    uint32_t shards = 0;
-
-    for (uint32_t o = 0; o < job->owners_count; o++) {
-        shards += job->owners[o] == worker;
-    }
-    return shards;
-}
 
 static void view_worker(const struct coord *core,
                         uint32_t worker,
@@ -231,7 +281,8 @@ static void view_worker(const struct coord *core,
         const struct job *job = &core->jobs[s];
 
         if (job->phase != PHASE_FREE && (job->placed & 1ull << worker) != 0) {
-            to->shards += shards_on(job, worker);
+            to->shards += job_shards_on(job, worker);
+            to->lag += job_lag(job, worker);
             training = job->kind == KIND_TRAIN ? job->record.job : training;
         }
     }
@@ -240,10 +291,9 @@ static void view_worker(const struct coord *core,
     to->name = text_of(m->hello.name);
     to->host = text_of(m->hello.host);
     to->pid = m->hello.pid;
-    to->state = text_of(m->left           ? "left"
-                        : !m->present     ? "lost"
-                        : m->sessions > 0 ? "busy"
-                                          : "idle");
+    to->state = text_of(coord_worker_state(core, worker));
+    coord_worker_reason(core, worker, out->reason, sizeof(out->reason));
+    to->reason = out->reason;
     to->shard_steps = m->shard_steps;
     to->bytes_sent = m->bytes_sent;
     to->seen_ms = core->now_ms > m->seen_ms ? core->now_ms - m->seen_ms : 0;

@@ -340,6 +340,7 @@ static enum status pull_on(struct query *query,
 struct pull_one {
     struct pull pull;
     struct version_name name;
+    struct lease lease;
 };
 
 static enum status step_pull(struct query *query, void *state)
@@ -363,7 +364,10 @@ static enum status step_pull(struct query *query, void *state)
 
 static void fini_pull(void *state)
 {
-    pull_fini(&((struct pull_one *)state)->pull);
+    struct pull_one *one = state;
+
+    lease_drop(&one->lease);
+    pull_fini(&one->pull);
 }
 
 static bool take_layer(struct call *call,
@@ -412,6 +416,8 @@ void answer_pull(struct shell *shell,
     memcpy(one->pull.layer_name, layer, sizeof(layer));
     one->pull.first_wanted = request->first_unit;
     one->pull.units_wanted = request->units;
+    leases_take(&shell->leases, &one->lease, name.job, name.number,
+                name.number);
     query_start(query);
 }
 
@@ -422,6 +428,7 @@ struct follow {
     uint64_t job;
     uint64_t told; /* newest version that was sent, or there at the start */
     uint64_t found;
+    struct lease lease; /* all that it has not sent yet */
 };
 
 static bool find_next(void *owner, uint64_t key, const void *bytes, size_t size)
@@ -466,13 +473,17 @@ static enum status step_follow(struct query *query, void *state)
     }
     if (done) {
         end_version(&follow->pull);
+        atomic_store(&follow->lease.from, follow->told + 1);
     }
     return status;
 }
 
 static void fini_follow(void *state)
 {
-    pull_fini(&((struct follow *)state)->pull);
+    struct follow *follow = state;
+
+    lease_drop(&follow->lease);
+    pull_fini(&follow->pull);
 }
 
 void answer_follow(struct shell *shell,
@@ -503,5 +514,7 @@ void answer_follow(struct shell *shell,
         query_fail(query, STATUS_IO, "the job's versions cannot be read");
         return;
     }
+    leases_take(&shell->leases, &follow->lease, job, follow->told + 1,
+                UINT64_MAX);
     query_start(query);
 }

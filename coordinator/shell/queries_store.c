@@ -1,4 +1,4 @@
-/* queries_store.c - is the store whole, and what did the daemons say. */
+/* queries_store.c - what the daemons said. */
 #include "coordinator/shell/inside.h"
 
 #include "base/mem.h"
@@ -13,83 +13,6 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-
-/* --- Verify --- */
-
-enum {
-    /* Faults told one by one; the rest is only counted. */
-    FAULTS_MAX = QUERY_MESSAGES_MAX - 1
-};
-
-struct verify {
-    struct shell *shell; /* for fini, on the loop */
-    struct query *query;
-    uint32_t told;
-};
-
-static void tell_fault(void *owner, const char *sentence)
-{
-    struct verify *verify = owner;
-    Cajal__V1__VerifyReply reply = CAJAL__V1__VERIFY_REPLY__INIT;
-
-    if (verify->told == FAULTS_MAX) {
-        return;
-    }
-    reply.fault = (char *)(uintptr_t)sentence;
-    if (query_emit(verify->query, &reply.base) == STATUS_OK) {
-        verify->told++;
-    }
-}
-
-static enum status step_verify(struct query *query, void *state)
-{
-    struct verify *verify = state;
-    Cajal__V1__VerifyReply reply = CAJAL__V1__VERIFY_REPLY__INIT;
-    struct store_verdict verdict;
-    enum status status;
-
-    verify->query = query;
-    status = store_verify(query_store(query), tell_fault, verify, &verdict);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    reply.done = true;
-    reply.chunks = verdict.chunks;
-    reply.bytes = verdict.bytes;
-    reply.versions = verdict.versions;
-    reply.faults = verdict.faults;
-    query_end(query);
-    return query_emit(query, &reply.base);
-}
-
-static void fini_verify(void *state)
-{
-    ((struct verify *)state)->shell->verifying = false;
-}
-
-void answer_verify(struct shell *shell, struct call *call)
-{
-    static const struct query_kind kind = {.step = step_verify,
-                                           .fini = fini_verify,
-                                           .state_bytes =
-                                               sizeof(struct verify)};
-    struct query *query = NULL;
-
-    /* It keeps one reader busy for as long as the disk takes. */
-    if (shell->verifying) {
-        call_finish(call, STATUS_BUSY,
-                    "the store is being verified already. Wait for that");
-        return;
-    }
-    query = query_open(shell->queries, call, &kind);
-    if (query != NULL) {
-        ((struct verify *)query_state(query))->shell = shell;
-        shell->verifying = true;
-        query_start(query);
-    }
-}
-
-/* --- Logs --- */
 
 enum {
     LOGS_LIMIT = 1000,

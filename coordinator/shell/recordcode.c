@@ -5,7 +5,8 @@
 #include "proto/jobcode.h"
 
 static const uint32_t MAGIC = 0x43455243; /* "CREC" */
-enum { FORMAT = 1 };
+/* Format 1 had one number of workers. */
+enum { FORMAT_ONE_NUMBER = 1, FORMAT = 2 };
 
 static void put_spec(struct writer *w, const struct job_spec *spec)
 {
@@ -177,6 +178,7 @@ size_t recordcode_encode(const struct job_record *record, void *out)
     put_spec(&w, &record->spec);
     put_shape(&w, record);
     write_u32(&w, record->workers_wanted);
+    write_u32(&w, record->workers_min);
     write_u64(&w, record->created_ms);
     write_u64(&w, record->ended_ms);
     write_u64(&w, record->head);
@@ -188,11 +190,31 @@ size_t recordcode_encode(const struct job_record *record, void *out)
     return w.at;
 }
 
+/* Of this format, or of the one before. */
+static bool open_record(struct reader *r,
+                        uint16_t *out_format,
+                        enum status *out_status)
+{
+    const struct reader begin = *r;
+
+    *out_format = FORMAT;
+    if (fields_open(r, MAGIC, FORMAT, out_status)) {
+        return true;
+    }
+    if (*out_status != STATUS_UNSUPPORTED) {
+        return false;
+    }
+    *r = begin;
+    *out_format = FORMAT_ONE_NUMBER;
+    return fields_open(r, MAGIC, FORMAT_ONE_NUMBER, out_status);
+}
+
 static bool get_head(struct reader *r,
                      struct record_head *out,
+                     uint16_t *out_format,
                      enum status *out_status)
 {
-    if (!fields_open(r, MAGIC, FORMAT, out_status)) {
+    if (!open_record(r, out_format, out_status)) {
         return false;
     }
     out->job = read_u64(r);
@@ -212,10 +234,11 @@ enum status recordcode_peek(const void *bytes,
 {
     struct record_head head;
     struct reader r;
+    uint16_t format;
     enum status status;
 
     reader_init(&r, bytes, size);
-    if (get_head(&r, &head, &status)) {
+    if (get_head(&r, &head, &format, &status)) {
         *out = head;
     }
     return status;
@@ -227,10 +250,11 @@ static enum status decode(const void *bytes,
 {
     struct record_head head;
     struct reader r;
+    uint16_t format;
     enum status status;
 
     reader_init(&r, bytes, size);
-    if (!get_head(&r, &head, &status)) {
+    if (!get_head(&r, &head, &format, &status)) {
         return status;
     }
     record->job = head.job;
@@ -239,6 +263,9 @@ static enum status decode(const void *bytes,
     get_spec(&r, &record->spec);
     get_shape(&r, record);
     record->workers_wanted = fields_get_count(&r, WORKERS_MAX);
+    record->workers_min = format == FORMAT_ONE_NUMBER
+                              ? record->workers_wanted
+                              : fields_get_count(&r, record->workers_wanted);
     record->created_ms = read_u64(&r);
     record->ended_ms = read_u64(&r);
     record->head = read_u64(&r);

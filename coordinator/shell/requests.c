@@ -125,6 +125,12 @@ static void tell_evaluations(struct waiting *waiting,
     requests_forget(waiting);
 }
 
+static bool is_of_worker(enum rpc_method method)
+{
+    return method == RPC_CORDON || method == RPC_UNCORDON ||
+           method == RPC_DRAIN;
+}
+
 void requests_reply(struct shell *shell, const struct action *action)
 {
     struct waiting *waiting = find_waiting(shell, action->reply.request);
@@ -146,6 +152,8 @@ void requests_reply(struct shell *shell, const struct action *action)
             call_reply(waiting->call, &down.base);
         }
         requests_forget(waiting);
+    } else if (is_of_worker(waiting->method)) {
+        ask_worker_done(waiting, action);
     } else {
         requests_tell_change(waiting, action->reply.job, action->reply.version,
                              action->reply.text);
@@ -248,6 +256,8 @@ static bool take_change(struct shell *shell,
         ask_evaluate(shell, call, message);
     } else if (method == RPC_SHUTDOWN) {
         take_shutdown(shell, call);
+    } else if (is_of_worker(method)) {
+        ask_worker(shell, call, method, message);
     } else {
         return false;
     }
@@ -288,6 +298,10 @@ void requests_take(struct shell *shell,
         answer_metrics(shell, call, message);
     } else if (method == RPC_VERIFY) {
         answer_verify(shell, call);
+    } else if (method == RPC_BACKUP) {
+        answer_backup(shell, call, message);
+    } else if (method == RPC_GC) {
+        answer_gc(shell, call, message);
     } else if (method == RPC_LIST_WORKERS) {
         answer_list_workers(shell, call);
     } else {

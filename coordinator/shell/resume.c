@@ -51,6 +51,27 @@ static bool take_unfinished(void *owner,
     return true;
 }
 
+/* Workers may have the state that the job would go on from. */
+static void find_point(struct shell *shell,
+                       const struct job_record *record,
+                       struct coord_event *event)
+{
+    const struct load_order order = {.store = shell->store,
+                                     .job = record->job,
+                                     .version = record->head,
+                                     .line = record->line};
+    struct version *point = NULL;
+
+    if (record->head == 0 || loader_read_point(&order, &point) != STATUS_OK) {
+        return;
+    }
+    event->record.has_point = true;
+    event->record.line = point->line;
+    event->record.interval = point->interval;
+    event->record.step = point->step;
+    version_free(point);
+}
+
 static void bring_back(struct shell *shell, uint64_t job, bool resume)
 {
     struct job_record *record = mem_new(sizeof(*record));
@@ -63,6 +84,7 @@ static void bring_back(struct shell *shell, uint64_t job, bool resume)
     if (status == STATUS_OK) {
         event.record.record = record;
         event.record.resume = resume;
+        find_point(shell, record, &event);
         shell_deliver(shell, &event);
     } else {
         log_line(LOG_ERROR, "shell", "job_not_resumed",

@@ -6,12 +6,16 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "coordinator/shell/address.h"
+#include "coordinator/shell/server_accept.h"
 #include "coordinator/shell/server_inside.h"
+#include "coordinator/shell/server_tls.h"
 
 #include <grpc/grpc_security.h>
 #include <grpc/support/log.h>
 #include <grpc/support/time.h>
 
+#include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -21,6 +25,24 @@ enum {
     /* Events taken per turn of the loop, so that others get their turn. */
     EVENTS_PER_TURN = 64,
     STOP_POLL_MS = 20,
+    GRPC_WARNING_MS = 1000,
+    /* A connection that does not finish its handshake holds a descriptor. */
+    HANDSHAKE_MS = 10000,
+    /* Calls at once on one connection: the tool has two, a dashboard a few. */
+    STREAMS_MAX = 64,
+    /* A request's headers: a method's name and a token. */
+    METADATA_BYTES_MAX = 8192,
+    /* A connection without calls is given up; clients connect again. */
+    IDLE_MS = 600000,
+    /* A watcher that vanished without a word is found out within 80 s. */
+    KEEPALIVE_MS = 60000,
+    KEEPALIVE_WAIT_MS = 20000,
+    /* Pings of a client: not more often than this, and the third offence ends
+     * the connection. Ours ping every 20 s. */
+    PING_LEAST_MS = 10000,
+    PING_STRIKES_MAX = 2,
+    /* What gRPC may buffer for all connections together. */
+    BUFFERS_BYTES_MAX = 256 << 20,
     /* One waiting request per method, and one for unknown methods. */
     WAITING_COUNT = RPC_METHODS_COUNT + 1
 };
@@ -31,13 +53,44 @@ struct pumped {
     uint64_t success;
 };
 
-/* gRPC writes to stderr by itself; what it has to say goes to our log. */
+/* --- What gRPC says --- */
+
+/* It speaks on threads of its own, and of failed handshakes nowhere else; so
+ * these are atomic, against the rule that threads share nothing. */
+static atomic_uint_fast64_t handshakes_refused;
+static atomic_uint_fast64_t warned_ms; /* when a line of it was last written */
+static atomic_uint_fast64_t silent;    /* lines left out since */
+
+/* gRPC writes to stderr by itself; what it has to say goes to our log. Peers
+ * can make it speak as often as they like: one warning a second is written. */
 static void take_log(gpr_log_func_args *args)
 {
-    enum log_level level =
-        args->severity == GPR_LOG_SEVERITY_ERROR ? LOG_WARN : LOG_DEBUG;
+    uint64_t now_ms = clock_now_ms();
+    uint64_t last_ms = atomic_load(&warned_ms);
 
-    log_line(level, "grpc", "says", "text=\"%s\"", args->message);
+    if (strstr(args->message, "andshake failed") != NULL ||
+        strstr(args->message, "ertificate verify failed") != NULL) {
+        atomic_fetch_add(&handshakes_refused, 1);
+    }
+    if (args->severity != GPR_LOG_SEVERITY_ERROR) {
+        log_line(LOG_DEBUG, "grpc", "says", "text=\"%s\"", args->message);
+    } else if (now_ms >= last_ms + GRPC_WARNING_MS &&
+               atomic_compare_exchange_strong(&warned_ms, &last_ms, now_ms)) {
+        log_line(LOG_WARN, "grpc", "says", "before=%" PRIu64 " text=\"%s\"",
+                 (uint64_t)atomic_exchange(&silent, 0), args->message);
+    } else {
+        atomic_fetch_add(&silent, 1);
+    }
+}
+
+uint64_t server_connections_refused(void)
+{
+    return accept_refused();
+}
+
+uint64_t server_handshakes_refused(void)
+{
+    return atomic_load(&handshakes_refused);
 }
 
 /* --- The pump --- */
@@ -102,6 +155,11 @@ static void on_inlet(void *owner)
 
 /* --- Addresses --- */
 
+static bool has_keys(const struct server_options *options)
+{
+    return options->keys != NULL && options->keys[0] != '\0';
+}
+
 enum status server_check(const struct server_options *options,
                          char *why,
                          size_t why_size)
@@ -109,13 +167,24 @@ enum status server_check(const struct server_options *options,
     struct sockaddr_un limit;
     const char *path = address_path(options->address);
 
-    if (!address_is_local(options->address) && !options->insecure) {
+    if (!address_is_local(options->address) && !options->insecure &&
+        !has_keys(options)) {
         (void)snprintf(why, why_size,
-                       "%s can be reached from other machines and nothing "
-                       "would be encrypted. Listen on 127.0.0.1 or a unix "
-                       "socket, or add --insecure on a network you trust.",
+                       "%s can be reached from other machines, and there are "
+                       "no keys. Make them with `cajal keys init`, then start "
+                       "with --keys DIR. Or listen on 127.0.0.1 or a unix "
+                       "socket. Or, where nobody else is on the network, add "
+                       "--insecure: then nothing is encrypted and whoever "
+                       "reaches the address may do everything.",
                        options->address);
         return STATUS_REFUSED;
+    }
+    if (path == NULL && has_keys(options)) {
+        enum status status = tls_check(options->keys, why, why_size);
+
+        if (status != STATUS_OK) {
+            return status;
+        }
     }
     if (path != NULL &&
         (path[0] == '\0' || strlen(path) >= sizeof(limit.sun_path))) {
@@ -157,22 +226,44 @@ static enum status open_pipe(struct server *server,
     return loop_add_link(server->loop, server->inlet, on_inlet, server);
 }
 
+/* gRPC's type has no const, but nothing is written to the name. */
+static grpc_arg number(const char *name, int value)
+{
+    return (grpc_arg){.type = GRPC_ARG_INTEGER,
+                      .key = (char *)(uintptr_t)name,
+                      .value.integer = value};
+}
+
+/* Each limit is set, be it the default: a later gRPC must not move it. */
 static grpc_server *create(void)
 {
-    char receive[] = GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH;
-    char send[] = GRPC_ARG_MAX_SEND_MESSAGE_LENGTH;
-    char reuse[] = GRPC_ARG_ALLOW_REUSEPORT;
+    grpc_resource_quota *quota = grpc_resource_quota_create("cajal");
     grpc_arg arguments[] = {
-        {.type = GRPC_ARG_INTEGER,
-         .key = receive,
-         .value.integer = RPC_BYTES_MAX},
-        {.type = GRPC_ARG_INTEGER, .key = send, .value.integer = RPC_BYTES_MAX},
-        {.type = GRPC_ARG_INTEGER, .key = reuse, .value.integer = 0},
+        number(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, RPC_BYTES_MAX),
+        number(GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, RPC_BYTES_MAX),
+        number(GRPC_ARG_ALLOW_REUSEPORT, 0),
+        number(GRPC_ARG_MAX_CONCURRENT_STREAMS, STREAMS_MAX),
+        number(GRPC_ARG_MAX_METADATA_SIZE, METADATA_BYTES_MAX),
+        number(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, HANDSHAKE_MS),
+        number(GRPC_ARG_MAX_CONNECTION_IDLE_MS, IDLE_MS),
+        number(GRPC_ARG_KEEPALIVE_TIME_MS, KEEPALIVE_MS),
+        number(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, KEEPALIVE_WAIT_MS),
+        number(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1),
+        number(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+               PING_LEAST_MS),
+        number(GRPC_ARG_HTTP2_MAX_PING_STRIKES, PING_STRIKES_MAX),
+        {.type = GRPC_ARG_POINTER,
+         .key = (char *)(uintptr_t)GRPC_ARG_RESOURCE_QUOTA,
+         .value.pointer = {quota, grpc_resource_quota_arg_vtable()}},
     };
     grpc_channel_args args = {sizeof(arguments) / sizeof(arguments[0]),
                               arguments};
+    grpc_server *server = NULL;
 
-    return grpc_server_create(&args, NULL);
+    grpc_resource_quota_resize(quota, BUFFERS_BYTES_MAX);
+    server = grpc_server_create(&args, NULL);
+    grpc_resource_quota_unref(quota); /* the server holds it */
+    return server;
 }
 
 /* A listener takes HOST:PORT; the schemes are those of a client's target. */
@@ -185,16 +276,25 @@ static const char *without_scheme(const char *address)
 }
 
 static enum status listen_at(struct server *server,
-                             const char *address,
+                             const struct server_options *options,
                              char *why,
                              size_t why_size)
 {
+    const char *address = options->address;
+    const char *keys = options->keys;
     grpc_server_credentials *credentials =
-        grpc_insecure_server_credentials_create();
+        server->rights != NULL && !server->local
+            ? tls_credentials(keys)
+            : grpc_insecure_server_credentials_create();
+    /* The socket's file is never there for others, not even for a moment. */
+    mode_t mask = umask(077);
 
-    server->port = grpc_server_add_http2_port(
-        server->grpc, without_scheme(address), credentials);
-    grpc_server_credentials_release(credentials);
+    if (credentials != NULL) {
+        server->port = grpc_server_add_http2_port(
+            server->grpc, without_scheme(address), credentials);
+        grpc_server_credentials_release(credentials);
+    }
+    (void)umask(mask);
     if (server->port == 0) {
         (void)snprintf(why, why_size,
                        "cannot listen at %s: the address is in use, or not of "
@@ -206,6 +306,25 @@ static enum status listen_at(struct server *server,
         (void)chmod(address_path(address), 0600);
     }
     return STATUS_OK;
+}
+
+static enum status open_rights(struct server *server,
+                               const struct server_options *options)
+{
+    enum status status = STATUS_OK;
+
+    server->local = address_path(options->address) != NULL;
+    if (server->local || !has_keys(options)) {
+        return STATUS_OK;
+    }
+    status = rights_open(options->keys, &server->rights);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = loop_add_timer(server->loop, clock_now_ms(), server_review, server,
+                            &server->review_timer);
+    server->has_timer = status == STATUS_OK;
+    return status;
 }
 
 /* All that may fail before a client can come. */
@@ -221,6 +340,7 @@ static enum status prepare(struct server *server,
     if (status != STATUS_OK) {
         return status;
     }
+    accept_prepare();
     gpr_set_log_function(take_log);
     grpc_init();
     server->initialised = true;
@@ -234,7 +354,10 @@ static enum status prepare(struct server *server,
             GRPC_SRM_PAYLOAD_READ_INITIAL_BYTE_BUFFER, 0);
         CHECK(server->methods[m] != NULL);
     }
-    status = listen_at(server, options->address, why, why_size);
+    status = open_rights(server, options);
+    if (status == STATUS_OK) {
+        status = listen_at(server, options, why, why_size);
+    }
     if (status != STATUS_OK) {
         return status;
     }
@@ -264,6 +387,13 @@ enum status server_open(const struct server_options *options,
     status = prepare(server, options, why, why_size);
     if (status != STATUS_OK) {
         goto fail;
+    }
+    if (!server->local && server->rights == NULL &&
+        !address_is_local(options->address)) {
+        log_line(LOG_WARN, "server", "insecure",
+                 "listen=\"%s\" text=\"nothing is encrypted, and whoever "
+                 "reaches this address may read, change and end everything\"",
+                 options->address);
     }
     grpc_server_start(server->grpc);
     for (uint32_t m = 0; m < WAITING_COUNT && status == STATUS_OK; m++) {
@@ -341,6 +471,10 @@ void server_close(struct server *server)
     loop_remove_link(server->loop, server->inlet);
     link_close(server->outlet);
     link_close(server->inlet);
+    if (server->has_timer) {
+        loop_remove_timer(server->loop, server->review_timer);
+    }
+    rights_close(server->rights);
     mem_free(server);
 }
 
@@ -357,6 +491,11 @@ unsigned server_calls(const struct server *server)
 uint64_t server_calls_total(const struct server *server)
 {
     return server->calls_total;
+}
+
+uint64_t server_calls_refused(const struct server *server)
+{
+    return server->refusals.total;
 }
 
 uint64_t server_active_ms(const struct server *server)

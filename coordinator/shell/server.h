@@ -16,7 +16,9 @@
 
 enum {
     /* Calls at once: watchers of a big team, at 14 KB each. */
-    CALLS_MAX = 1024
+    CALLS_MAX = 1024,
+    /* Of one address: so that one peer alone cannot use up all calls. */
+    CALLS_PER_PEER_MAX = 256
 };
 
 struct server;
@@ -32,13 +34,18 @@ struct server_options {
     struct loop *loop;
     struct link_context *context;
     const char *address; /* "unix:PATH", "HOST:PORT", "ipv4:HOST:PORT" */
-    bool insecure;       /* beyond this machine, without encryption */
+    /* The directory of keys: TLS at all but unix sockets, and rights by
+     * certificate or token. NULL or "": none. Borrowed until server_close. */
+    const char *keys;
+    bool insecure; /* beyond this machine without keys */
     server_request_fn *on_request;
     void *owner;
 };
 
 /* Is the address one to listen at? why gets a sentence. CONFLICT: it is in
- * use. REFUSED: it is not of this machine and insecure is not set. INVALID. */
+ * use. REFUSED: it is not of this machine, and there are neither keys nor
+ * insecure; or a key is not secret. NOT_FOUND: a key is missing. INVALID, IO.
+ */
 enum status server_check(const struct server_options *options,
                          char *why,
                          size_t why_size) MUST_CHECK;
@@ -56,6 +63,13 @@ void server_close(struct server *server); /* accepts NULL; after server_stop */
 int server_port(const struct server *server);       /* 1 for a unix socket */
 unsigned server_calls(const struct server *server); /* under way */
 uint64_t server_calls_total(const struct server *server); /* ever begun */
+/* Calls turned away: UNAUTHENTICATED or PERMISSION_DENIED. */
+uint64_t server_calls_refused(const struct server *server);
+/* TLS handshakes that failed in this process: no or a wrong certificate, or
+ * something that is not TLS at all. */
+uint64_t server_handshakes_refused(void);
+/* Connections beyond a limit (server_accept.h), likewise. */
+uint64_t server_connections_refused(void);
 /* When a call last began or ended; 0: there was none. */
 uint64_t server_active_ms(const struct server *server);
 

@@ -12,6 +12,29 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+static void link_live(struct call *call)
+{
+    struct server *server = call->server;
+
+    call->next = server->live;
+    if (server->live != NULL) {
+        server->live->previous = call;
+    }
+    server->live = call;
+}
+
+static void unlink_live(struct call *call)
+{
+    if (call->previous != NULL) {
+        call->previous->next = call->next;
+    } else {
+        call->server->live = call->next;
+    }
+    if (call->next != NULL) {
+        call->next->previous = call->previous;
+    }
+}
+
 static void release(struct call *call)
 {
     struct server *server = call->server;
@@ -22,6 +45,7 @@ static void release(struct call *call)
         return;
     }
     if (call->live) {
+        unlink_live(call);
         server->calls_count--;
         server->active_ms = clock_now_ms();
     }
@@ -107,7 +131,12 @@ static size_t greet(struct call *call, grpc_op *op)
         return 0;
     }
     call->greeted = true;
-    *op = (grpc_op){.op = GRPC_OP_SEND_INITIAL_METADATA};
+    call->mark =
+        (grpc_metadata){.key = grpc_slice_from_static_string(RPC_MARK_KEY),
+                        .value = grpc_slice_from_static_string(RPC_MARK_VALUE)};
+    *op = (grpc_op){
+        .op = GRPC_OP_SEND_INITIAL_METADATA,
+        .data.send_initial_metadata = {.count = 1, .metadata = &call->mark}};
     return 1;
 }
 
@@ -129,23 +158,28 @@ static void send_end(struct call *call)
     ops[count] = (grpc_op){
         .op = GRPC_OP_SEND_STATUS_FROM_SERVER,
         .data.send_status_from_server = {
-            .status = (grpc_status_code)rpc_code(call->status),
+            .status = (grpc_status_code)call->code,
             .status_details = call->text[0] != '\0' ? &details : NULL}};
     start(call, &call->ended, ops, count + 1);
     grpc_slice_unref(details);
 }
 
-void call_finish(struct call *call, enum status status, const char *text)
+void call_refuse(struct call *call, int code, const char *text)
 {
     CHECK(call->owed);
     CHECK(!call->ending);
-    call->status = status;
+    call->code = code;
     (void)snprintf(call->text, sizeof(call->text), "%s", text);
     call->ending = true;
     if (!call->sending) {
         send_end(call);
     }
     settle(call);
+}
+
+void call_finish(struct call *call, enum status status, const char *text)
+{
+    call_refuse(call, rpc_code(status), text);
 }
 
 void call_reply(struct call *call, const ProtobufCMessage *message)
@@ -211,17 +245,15 @@ static void hand_over(struct call *call)
                     "coordinator of the same release?");
         return;
     }
-    if (server->calls_count > CALLS_MAX) {
-        call_finish(call, STATUS_BUSY,
-                    "this coordinator has its most calls. Try again later");
+    if (!call_admit(call)) {
         return;
     }
     entry = &rpc_table(&count)[call->method];
-    status = rpc_unpack(call->payload, entry->request, &message);
+    status = rpc_unpack_request(call->payload, entry->request, &message);
     if (status != STATUS_OK) {
         call_finish(call, STATUS_INVALID,
-                    "the request cannot be read. Are client and coordinator of "
-                    "the same release?");
+                    "the request cannot be read, or a text in it is not UTF-8. "
+                    "Are client and coordinator of the same release?");
         return;
     }
     server->on_request(server->owner, call, (enum rpc_method)call->method,
@@ -245,6 +277,7 @@ static void on_accepted(struct call *call, bool success)
                  call->method);
     }
     call->live = true;
+    link_live(call);
     call->owed = true;
     server->calls_count++;
     server->calls_total++;

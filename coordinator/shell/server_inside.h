@@ -1,10 +1,12 @@
-/* server_inside.h - the server and its calls, shared by server.c and
- * server_call.c alone: the two files that see gRPC. */
+/* server_inside.h - the server and its calls, shared by the files of
+ * the same beginning alone: those that see gRPC. */
 #ifndef COORDINATOR_SHELL_SERVER_INSIDE_H
 #define COORDINATOR_SHELL_SERVER_INSIDE_H
 
 #include "base/jobs.h"
 #include "base/limits.h"
+#include "coordinator/shell/refusals.h"
+#include "coordinator/shell/rights.h"
 #include "coordinator/shell/server.h"
 
 #include <grpc/grpc.h>
@@ -30,17 +32,22 @@ struct call {
     grpc_call *grpc;
     grpc_call_details details; /* of an unknown method */
     grpc_metadata_array metadata;
+    grpc_metadata mark; /* RPC_MARK_KEY, while it is being sent */
     gpr_timespec deadline;
     grpc_byte_buffer *payload;
     grpc_byte_buffer *outgoing;
     struct call_events events;
+    struct call *previous; /* of those that are live */
+    struct call *next;
+    char peer[NAME_BYTES_MAX]; /* without its port */
+    struct identity identity;
     int cancelled;
     bool live;    /* a client has come */
     bool owed;    /* the handler still owes an answer */
     bool greeted; /* initial metadata sent */
     bool sending;
     bool ending; /* the end waits for the message under way */
-    enum status status;
+    int code;    /* grpc_status_code */
     char text[ERROR_BYTES_MAX];
 };
 
@@ -51,6 +58,12 @@ struct server {
     grpc_server *grpc;
     grpc_completion_queue *queue;
     void *methods[RPC_METHODS_COUNT];
+    struct rights *rights; /* NULL: no keys, no encryption */
+    struct refusals refusals;
+    struct call *live;     /* all that a client has begun */
+    uint32_t review_timer; /* if rights */
+    bool has_timer;
+    bool local; /* a unix socket: the peer is the same user */
     struct thread *pump;
     struct link *inlet;  /* the loop's end */
     struct link *outlet; /* the pump's end */
@@ -68,6 +81,14 @@ struct server {
 
 /* Waits for the next client that calls this method. NO_MEMORY. */
 enum status call_await(struct server *server, uint32_t method) MUST_CHECK;
+
+/* May it go on? If not, it has been answered. */
+bool call_admit(struct call *call);
+/* As call_finish, with a code that no status has. */
+void call_refuse(struct call *call, int code, const char *text);
+
+/* Every second: ends calls whose right has been taken back. */
+void server_review(void *server);
 
 /* An operation of a call has completed. */
 void call_complete(const struct tag *tag, bool success);

@@ -2,7 +2,9 @@
 
 #include "base/mem.h"
 #include "proto/codec.h"
+#include "proto/jobcheck.h"
 #include "proto/quantity.h"
+#include "proto/suggest.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -123,6 +125,56 @@ static enum status check(const struct job_spec *spec,
     return status;
 }
 
+/* The key that may be set and is nearest to the one typed; "": none is near.
+ * out: JOB_PATH_BYTES_MAX. */
+static void nearest(const struct job_spec *spec, const char *typed, char *out)
+{
+    struct suggest suggest;
+    uint32_t last = SETTING_POLICY_BASE + ROLES_COUNT * PER_ROLE;
+
+    suggest_init(&suggest, typed, strlen(typed));
+    out[0] = '\0';
+    for (uint32_t setting = SETTING_RATE; setting < last; setting++) {
+        char key[JOB_PATH_BYTES_MAX];
+        uint32_t found = 0;
+
+        job_setting_path(spec, setting, key);
+        if (key[0] == '\0' ||
+            job_find_setting(spec, key, &found) != STATUS_OK) {
+            continue; /* no such key, or one that stays */
+        }
+        suggest_offer(&suggest, key);
+        if (suggest.best != NULL) {
+            memcpy(out, key, sizeof(key));
+            suggest.best = NULL; /* key ends with this turn */
+        }
+    }
+}
+
+/* Why key cannot be set, and what can. */
+static void refuse_key(const struct job_spec *spec, const char *key, char *why)
+{
+    char near[JOB_PATH_BYTES_MAX] = "";
+    size_t size = strlen(key);
+
+    if (size >= KEY_BYTES_MAX ||
+        !codec_printable((const unsigned char *)key, size)) {
+        key = "this key";
+    } else {
+        nearest(spec, key, near);
+    }
+    if (near[0] != '\0') {
+        (void)snprintf(why, ERROR_BYTES_MAX,
+                       "%s cannot be set while a job runs. Did you mean %s?",
+                       key, near);
+        return;
+    }
+    (void)snprintf(why, ERROR_BYTES_MAX,
+                   "%s cannot be set while a job runs. Try train.lr, or a key "
+                   "of one of the job's policies, like plasticity.renew.rate",
+                   key);
+}
+
 enum status setting_parse(const struct job_spec *spec,
                           const char *key,
                           const char *value,
@@ -134,18 +186,9 @@ enum status setting_parse(const struct job_spec *spec,
     enum value_kind kind = VALUE_NUMBER;
     size_t size = strlen(key);
 
-    if (size >= KEY_BYTES_MAX ||
-        !codec_printable((const unsigned char *)key, size) ||
-        job_find_setting(spec, key, &setting.setting) != STATUS_OK) {
-        (void)snprintf(why, ERROR_BYTES_MAX,
-                       "%s cannot be set while a job runs. Try train.lr, or a "
-                       "key of one of the job's policies, like "
-                       "plasticity.renew.rate",
-                       size < KEY_BYTES_MAX &&
-                               codec_printable((const unsigned char *)key, size)
-                           ? key
-                           : "this key");
-        return STATUS_NOT_FOUND;
+    if (job_find_setting(spec, key, &setting.setting) != STATUS_OK) {
+        refuse_key(spec, key, why);
+        return STATUS_INVALID;
     }
     kind = kind_of(spec, setting.setting);
     size = strlen(value);

@@ -6,8 +6,8 @@
 #include "proto/grant.h"
 #include "proto/job.h"
 
-/* why holds ERROR_BYTES_MAX. NOT_FOUND: no such key, or one that cannot change
- * while the job runs. INVALID: not a value of this key. */
+/* why holds ERROR_BYTES_MAX. INVALID: no such key, one that cannot change while
+ * the job runs, or not a value of this key. */
 enum status setting_parse(const struct job_spec *spec,
                           const char *key,
                           const char *value,

@@ -18,6 +18,7 @@ void shell_free_held(struct held *held)
 {
     mem_free(held->memory);
     version_free(held->version);
+    past_fini(&held->past);
     *held = (struct held){.memory = NULL};
 }
 
@@ -73,10 +74,10 @@ static void on_step_timer(void *owner)
 }
 
 /* What was lent is the slot's if the core took it, else it is nobody's. */
-static void settle_lent(struct shell *shell,
-                        uint32_t slot,
-                        void *memory,
-                        struct version *version)
+void shell_settle_lent(struct shell *shell,
+                       uint32_t slot,
+                       void *memory,
+                       struct version *version)
 {
     const struct job *job = &shell->core->jobs[slot];
     struct held lent = {.memory = memory, .version = version};
@@ -107,59 +108,18 @@ void shell_on_loaded(void *owner, struct loaded *loaded)
     event.loaded.token = loaded->token;
     event.loaded.status = loaded->status;
     event.loaded.version = version;
+    event.loaded.point = loaded->point;
+    event.loaded.step = loaded->step;
     event.loaded.memory = memory;
     event.loaded.inputs_count = loaded->inputs_count;
     event.loaded.inputs = loaded->inputs;
     event.loaded.journaled = loaded->journaled;
     shell_deliver(shell, &event);
-    settle_lent(shell, loaded->slot, memory, version);
-}
-
-static void *memory_for(struct shell *shell,
-                        uint32_t slot,
-                        const struct wire *message)
-{
-    if (message->kind != WIRE_OPENED || slot == JOBS_MAX ||
-        message->opened.status != STATUS_OK) {
-        return NULL;
-    }
-    return mem_new(job_memory_bytes(&shell->core->jobs[slot].record.spec,
-                                    message->opened.shape));
-}
-
-static void keep_record(struct shell *shell, const struct wire_shard_cut *cut)
-{
-    uint32_t slot = coord_find(shell->core, cut->job);
-
-    if (slot == JOBS_MAX || shell->core->jobs[slot].term != cut->term) {
-        return;
-    }
-    if (cuts_take(shell->cuts, cut) != STATUS_OK) {
-        log_line(LOG_ERROR, "shell", "record_lost",
-                 "job=j%" PRIu64 " version=v%" PRIu64, cut->job, cut->version);
-    }
-}
-
-static void on_message(void *owner, uint32_t peer, const struct wire *message)
-{
-    struct shell *shell = owner;
-    struct coord_event event = {.type = COORD_MESSAGE};
-    uint32_t slot = JOBS_MAX;
-    void *memory = NULL;
-
-    if (message->kind == WIRE_OPENED) {
-        slot = coord_find(shell->core, message->opened.job);
-        memory = memory_for(shell, slot, message);
-    }
-    if (message->kind == WIRE_SHARD_CUT) {
-        keep_record(shell, &message->shard_cut);
-    }
-    event.message.peer = peer;
-    event.message.message = message;
-    event.message.memory = memory;
-    shell_deliver(shell, &event);
-    if (memory != NULL) {
-        settle_lent(shell, slot, memory, NULL);
+    shell_settle_lent(shell, loaded->slot, memory, version);
+    if (memory != NULL && shell->slots[loaded->slot].memory == memory) {
+        shell->slots[loaded->slot].past = loaded->past;
+    } else {
+        past_fini(&loaded->past);
     }
 }
 
@@ -192,6 +152,7 @@ static void on_version(void *owner, uint64_t job, uint64_t number)
 
     (void)number;
     queries_wake(shell->queries, job);
+    collector_version(shell->collector, job);
 }
 
 static void on_idle(void *owner)
@@ -293,6 +254,20 @@ static enum status check_addresses(struct shell *shell,
     return status == STATUS_CONFLICT ? STATUS_UNAVAILABLE : status;
 }
 
+/* Over ipc alone there is nobody to ask for a key: then none is looked for. */
+static enum status open_guard(struct shell *shell, char *why, size_t why_size)
+{
+    const struct shell_options *options = &shell->options;
+    bool tcp = address_path(options->workers) == NULL ||
+               address_path(options->chunks) == NULL;
+    enum status status =
+        guard_open(shell->loop, shell->context, tcp ? options->keys : "", why,
+                   why_size, &shell->guard);
+
+    return status == STATUS_OK || status == STATUS_NO_MEMORY ? status
+                                                             : STATUS_INVALID;
+}
+
 static enum status open_links(struct shell *shell, char *why, size_t why_size)
 {
     const struct shell_options *options = &shell->options;
@@ -302,7 +277,10 @@ static enum status open_links(struct shell *shell, char *why, size_t why_size)
                                             .context = shell->context,
                                             .endpoint = options->workers,
                                             .heartbeat_ms = heartbeat_ms,
-                                            .on_message = on_message,
+                                            .guard = shell->guard,
+                                            .insecure = options->insecure,
+                                            .on_message = shell_on_message,
+                                            .on_lost = shell_on_lost,
                                             .owner = shell};
     const struct chunks_options chunks = {.loop = shell->loop,
                                           .context = shell->context,
@@ -310,7 +288,8 @@ static enum status open_links(struct shell *shell, char *why, size_t why_size)
                                           .writer = shell->writer,
                                           .reader = shell->reader,
                                           .endpoint = options->chunks,
-                                          .heartbeat_ms = heartbeat_ms};
+                                          .heartbeat_ms = heartbeat_ms,
+                                          .guard = shell->guard};
     const char *endpoint = options->workers;
     enum status status = workers_open(&workers, &shell->workers);
 
@@ -355,6 +334,9 @@ static enum status open_parts(struct shell *shell)
     }
     if (status == STATUS_OK) {
         status = watch_open(shell->store, &shell->watch);
+    }
+    if (status == STATUS_OK) {
+        status = collector_open(shell, &shell->collector);
     }
     shell->core = mem_new(sizeof(*shell->core));
     shell->actions = mem_new(sizeof(*shell->actions));
@@ -412,6 +394,7 @@ static enum status open_all(struct shell *shell, char *why, size_t why_size)
 {
     struct server_options server = {.loop = shell->loop,
                                     .address = shell->options.listen,
+                                    .keys = shell->options.keys,
                                     .insecure = shell->options.insecure,
                                     .on_request = on_request,
                                     .owner = shell};
@@ -432,6 +415,9 @@ static enum status open_all(struct shell *shell, char *why, size_t why_size)
     }
     if (status == STATUS_OK) {
         status = open_timers(shell);
+    }
+    if (status == STATUS_OK) {
+        status = open_guard(shell, why, why_size);
     }
     if (status == STATUS_OK) {
         status = open_links(shell, why, why_size);
@@ -538,6 +524,7 @@ void shell_close(struct shell *shell)
     if (shell == NULL) {
         return;
     }
+    shell->closing = true;
     if (shell->chunks != NULL) {
         chunks_stop(shell->chunks);
     }
@@ -551,8 +538,10 @@ void shell_close(struct shell *shell)
     server_close(shell->server);
     chunks_close(shell->chunks);
     workers_close(shell->workers);
+    guard_close(shell->guard);
     queries_close(shell->queries);
     watch_close(shell->watch);
+    collector_close(shell->collector);
     keeper_close(shell->keeper);
     jobs_close(shell->reader);
     jobs_close(shell->writer);

@@ -19,8 +19,12 @@ struct shell_options {
     char workers[PATH_BYTES_MAX]; /* endpoint of the control link */
     char chunks[PATH_BYTES_MAX];  /* endpoint of the chunk link */
     char logs[PATH_BYTES_MAX];    /* directory of the daemons' logs */
-    bool transient;               /* end when no client needs it any more */
-    bool resume; /* go on with the jobs that the store says run */
+    char keys[PATH_BYTES_MAX];    /* directory of keys; "": none */
+    /* Of this very program, to look at the store from a process of its own
+     * (inspector.h); "": it is done in this one. */
+    char program[PATH_BYTES_MAX];
+    bool transient; /* end when no client needs it any more */
+    bool resume;    /* go on with the jobs that the store says run */
     bool insecure;
     uint32_t heartbeat_ms;
     uint32_t timeout_ms; /* a worker silent for so long is lost */

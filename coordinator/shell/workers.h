@@ -1,14 +1,17 @@
 /* workers.h - the control link to the workers.
  *
  * The core knows a worker's far end by a number, never used twice; the 0MQ
- * routing id behind it is kept here, in a bounded table. What cannot be
- * decoded is dropped, counted and logged: no bytes of a peer can do more than
- * that. Whether a peer may say what it says is the core's to judge. */
+ * routing id behind it is kept here, in a bounded table. On a link with keys a
+ * peer is who its key says: a hello under another name, or a message under
+ * another's routing id, is dropped as what cannot be decoded is, counted and
+ * logged (guard.h): no bytes of a peer can do more than that. Whether a peer
+ * may say what it says now is the core's to judge. */
 #ifndef COORDINATOR_SHELL_WORKERS_H
 #define COORDINATOR_SHELL_WORKERS_H
 
 #include "base/link.h"
 #include "base/loop.h"
+#include "coordinator/shell/guard.h"
 #include "proto/wire.h"
 
 struct workers;
@@ -17,9 +20,13 @@ struct workers_options {
     struct loop *loop;
     struct link_context *context;
     const char *endpoint;
-    int heartbeat_ms; /* of ZMTP */
+    int heartbeat_ms;    /* of ZMTP */
+    struct guard *guard; /* borrowed; NULL: nothing is counted */
+    bool insecure;       /* workers' data endpoints may be open to others */
     /* message is borrowed until the next one. */
     void (*on_message)(void *owner, uint32_t peer, const struct wire *message);
+    /* The peer may not come in any more, and its number means nobody now. */
+    void (*on_lost)(void *owner, uint32_t peer);
     void *owner;
 };
 
@@ -40,6 +47,7 @@ void workers_forget(struct workers *workers, uint32_t peer);
 void workers_pause(struct workers *workers);
 void workers_resume(struct workers *workers);
 
-uint64_t workers_malformed(const struct workers *workers); /* dropped so far */
+/* It spoke of a term that is over. */
+void workers_blame_stale(struct workers *workers, uint32_t peer);
 
 #endif /* COORDINATOR_SHELL_WORKERS_H */

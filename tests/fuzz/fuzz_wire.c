@@ -49,7 +49,9 @@ static void try_chunk_header(const unsigned char *bytes, size_t size)
     }
 }
 
+/* point: an assignment whose state comes from copies in memory. */
 static void try_patched(enum wire_kind kind,
+                        bool point,
                         const unsigned char *patches,
                         size_t size)
 {
@@ -60,6 +62,9 @@ static void try_patched(enum wire_kind kind,
 
     sample_init(&sample);
     sample_wire(&sample, kind, &wire);
+    if (point) {
+        sample_from_point(&sample, &wire.assign);
+    }
     CHECK(wire_encode(&wire, &bytes, &bytes_size) == STATUS_OK);
     for (size_t i = 0; i + PATCH_BYTES <= size; i += PATCH_BYTES) {
         size_t offset = patches[i] | (size_t)patches[i + 1] << 8;
@@ -76,7 +81,9 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
         return 0;
     }
     if (data[0] < SAMPLE_KINDS) {
-        try_patched(sample_kinds[data[0]], data + 1, size - 1);
+        try_patched(sample_kinds[data[0]], false, data + 1, size - 1);
+    } else if (data[0] == SAMPLE_KINDS) {
+        try_patched(WIRE_ASSIGN, true, data + 1, size - 1);
     } else {
         try_message(data + 1, size - 1);
         try_chunk_header(data + 1, size - 1);

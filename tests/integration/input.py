@@ -1,11 +1,15 @@
 """Bad input from people, disks and peers: a clear sentence, nothing lost."""
+import concurrent.futures
 import contextlib
 import os
 import random
 import shutil
 import socket
+import struct
 import subprocess
 import threading
+
+import grpc
 
 import rpc
 import zmtp
@@ -218,7 +222,7 @@ def _():
 # --- Addresses ---
 
 @contextlib.contextmanager
-def listener(answer=None):
+def listener(answer=None, linger=False):
     """Something else that listens; answer None: it says nothing."""
     server = socket.create_server(("127.0.0.1", 0))
     over = threading.Event()
@@ -234,7 +238,8 @@ def listener(answer=None):
             if answer is not None:
                 peer.recv(1000)
                 peer.sendall(answer)
-                peer.close()
+                if not linger:
+                    peer.close()
 
     threading.Thread(target=serve, daemon=True).start()
     try:
@@ -257,6 +262,30 @@ def _():
                   code=5, seconds=20), str(port), "1 s")
     http = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
     with listener(http) as port:
+        says(tool("jobs", "--address", f"127.0.0.1:{port}", "--timeout", "3s",
+                  code=5, seconds=20), str(port), "Cajal's protocol")
+    with listener() as port:
+        says(tool("jobs", "--address", f"127.0.0.1:{port}", code=5,
+                  seconds=20), str(port), "says nothing")
+
+
+@T.test("another service of gRPC or HTTP/2 is told from a coordinator; exit 5")
+def _():
+    other = grpc.server(concurrent.futures.ThreadPoolExecutor(1))
+    port = other.add_insecure_port("127.0.0.1:0")
+    other.start()
+    says(tool("jobs", "--address", f"127.0.0.1:{port}", code=5), str(port),
+         "Cajal's protocol")
+    other.stop(None)
+
+    def frame(kind, flags, stream, body=b""):
+        return struct.pack(">I", len(body))[1:] + struct.pack(
+            ">BBI", kind, flags, stream) + body
+
+    # SETTINGS, then to the first request the header ":status: 200" (8 in
+    # HPACK's table) and no more; gRPC's retries would abort on it.
+    web = frame(4, 0, 0) + frame(4, 1, 0) + frame(1, 5, 1, b"\x88")
+    with listener(web, linger=True) as port:
         says(tool("jobs", "--address", f"127.0.0.1:{port}", "--timeout", "3s",
                   code=5, seconds=20), str(port))
 

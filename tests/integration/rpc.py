@@ -29,9 +29,11 @@ STREAMS = {m.name: m.server_streaming for f in [descriptor_pb2.
 class Client:
     """client.Status(job="j1") -> a message, or an iterator of messages."""
 
-    def __init__(self, target):
-        self.channel = grpc.insecure_channel(
-            target, options=[("grpc.enable_http_proxy", 0)])
+    def __init__(self, target, credentials=None):
+        options = [("grpc.enable_http_proxy", 0)]
+        self.channel = (
+            grpc.secure_channel(target, credentials, options=options)
+            if credentials else grpc.insecure_channel(target, options=options))
 
     def __getattr__(self, name):
         method = SERVICE.methods_by_name[name]

@@ -53,9 +53,11 @@ def _():
                         lambda: store.tool("set", "train.lr=0.003"))
     assert "train.lr=0.003" in event.text, event
     for bad, word in (("train.lr=fast", "lr"), ("train.batch=8", "batch"),
-                      ("train.lrr=1", "lrr"), ("train.lr=-1", "lr")):
-        answer = store.tool("set", bad, code=None)
-        assert answer.code in (2, 3) and word in answer.err, answer
+                      ("train.lrr=1", "Did you mean train.lr?"),
+                      ("train.lr=-1", "lr"), ("unknown.key=1", "unknown.key")):
+        answer = store.tool("set", bad, code=2)
+        assert word in answer.err, answer
+    store.tool("set", "train.lr=0.01", "--job", "j99", code=3)
     version = await_event(
         client, lambda e: e.kind == "version" and e.step > event.step + 100,
         lambda: None)

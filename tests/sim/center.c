@@ -133,10 +133,52 @@ static void journal(struct world *w, const struct action *action)
     struct journal_entry entry = {.line = job->record.line,
                                   .interval = g->interval,
                                   .digest = invariants_digest(g),
+                                  .reports_hash = action->journal.reports_hash,
                                   .settings_count = g->settings_count};
 
     memcpy(entry.settings, g->settings, sizeof(entry.settings));
     disk_put_journal(w, action->token, &entry);
+}
+
+static void on_answer(struct world *w, struct event *event)
+{
+    struct coord_event stored = {.type = COORD_STORED};
+
+    stored.stored.token = event->a;
+    stored.stored.status = (enum status)event->b;
+    step(w, &stored);
+}
+
+static void post_stored(struct world *w, uint64_t token, enum status status)
+{
+    const struct event event = {.at_us = w->now_us,
+                                .fn = on_answer,
+                                .process = COORDINATOR,
+                                .a = token,
+                                .b = (uint64_t)status};
+
+    if (token != 0) {
+        (void)world_post(w, event);
+    }
+}
+
+/* A replay decides from the same reports. */
+static void check_journal(struct world *w, const struct action *action)
+{
+    const struct durable *d = disk_look(w);
+    const struct job *job = &w->center->core->jobs[action->slot];
+    const struct grant *g = action->journal.grant;
+    enum status status = STATUS_OK;
+
+    for (uint32_t j = 0; j < d->journal_count; j++) {
+        const struct journal_entry *e = &d->journal[j];
+
+        if (e->line == job->record.line && e->interval == g->interval &&
+            e->reports_hash != action->journal.reports_hash) {
+            status = STATUS_CORRUPT;
+        }
+    }
+    post_stored(w, action->token, status);
 }
 
 static void on_early(struct world *w, struct event *event)
@@ -212,6 +254,12 @@ static void carry_out(struct world *w, const struct action *action)
         break;
     case ACTION_STORE_JOURNAL:
         journal(w, action);
+        break;
+    case ACTION_CHECK_JOURNAL:
+        check_journal(w, action);
+        break;
+    case ACTION_STORE_POINT: /* no worker here says that it has copies */
+        post_stored(w, action->token, STATUS_OK);
         break;
     case ACTION_STORE_STAT:
         invariants_stat(w, &action->stat);

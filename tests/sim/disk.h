@@ -18,6 +18,7 @@ struct journal_entry {
     uint32_t line;
     uint64_t interval;
     uint64_t digest; /* of the grant's decisions */
+    uint64_t reports_hash;
     uint32_t settings_count;
     struct grant_setting settings[GRANT_SETTINGS_MAX];
 };

@@ -460,6 +460,12 @@ static void execute(struct world *w,
         break;
     case AGENT_ACT_RELEASE: /* no coordinator sends one yet */
         break;
+    case AGENT_ACT_RETELL: /* there are no copies in memory here yet */
+    case AGENT_ACT_FORGET:
+        break;
+    case AGENT_ACT_LEAVE:
+        tell(w, h, (struct wire){.kind = WIRE_LEAVE});
+        break;
     case AGENT_ACT_GOODBYE:
         tell(w, h, (struct wire){.kind = WIRE_GOODBYE});
         break;

@@ -195,6 +195,9 @@ void invariants_reply(struct world *w, const struct action *action)
     case REQUEST_EVALUATE:
     case REQUEST_PROBE:
     case REQUEST_SHUTDOWN:
+    case REQUEST_CORDON:
+    case REQUEST_UNCORDON:
+    case REQUEST_DRAIN:
         break;
     }
     if (!fine) {

@@ -43,7 +43,8 @@ static const char *name_of(enum request_kind kind)
         [REQUEST_RESUME] = "resume",     [REQUEST_CANCEL] = "cancel",
         [REQUEST_SET] = "set",           [REQUEST_RESTORE] = "restore",
         [REQUEST_EVALUATE] = "evaluate", [REQUEST_PROBE] = "probe",
-        [REQUEST_SHUTDOWN] = "shutdown"};
+        [REQUEST_SHUTDOWN] = "shutdown", [REQUEST_CORDON] = "cordon",
+        [REQUEST_UNCORDON] = "uncordon", [REQUEST_DRAIN] = "drain"};
 
     return names[kind];
 }

@@ -318,7 +318,9 @@ static void execute(struct world *w,
         report(w, s, action->report.local);
         break;
     case SCHED_ACT_CUT:
-        cut(w, s, action->cut.local, action->cut.version);
+        if (action->cut.version != 0) { /* else: only kept in memory */
+            cut(w, s, action->cut.local, action->cut.version);
+        }
         break;
     case SCHED_ACT_REFUSED:
         refused(w, s, action);

@@ -256,8 +256,10 @@ void shard_compute(struct shard *shard, const struct shard_view *view)
         edit(shard, view);
         break;
     case SCHED_CUT:
-        shard->state.cuts =
-            mix(shard->state.cuts, mix(view->grant->version, run->step));
+        if (view->grant->version != 0) { /* a copy in memory changes nothing */
+            shard->state.cuts =
+                mix(shard->state.cuts, mix(view->grant->version, run->step));
+        }
         break;
     case SCHED_COLUMNS:
         for (uint32_t s = 0; s < SIM_SHARDS_MAX; s++) {

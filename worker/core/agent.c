@@ -6,7 +6,9 @@
 
 static const unsigned agent_moves[] = {
     [AGENT_JOINING] = 1u << AGENT_JOINED | 1u << AGENT_ENDED,
-    [AGENT_JOINED] = 1u << AGENT_JOINING | 1u << AGENT_ENDED,
+    [AGENT_JOINED] =
+        1u << AGENT_JOINING | 1u << AGENT_LEAVING | 1u << AGENT_ENDED,
+    [AGENT_LEAVING] = 1u << AGENT_ENDED,
     [AGENT_ENDED] = 0,
 };
 
@@ -123,6 +125,9 @@ static void rejoin(struct agent *agent, struct agent_actions *out)
 {
     if (agent->state == AGENT_JOINED) {
         move(agent, AGENT_JOINING);
+    } else if (agent->state == AGENT_LEAVING &&
+               agent->answer_ms == UINT64_MAX) {
+        agent->answer_ms = agent->now_ms + AGENT_ANSWER_MS;
     }
     agent->hello_wait_ms = AGENT_HELLO_MS;
     say_hello(agent, out);
@@ -132,6 +137,8 @@ static void on_welcome(struct agent *agent,
                        const struct wire_welcome *welcome,
                        struct agent_actions *out)
 {
+    bool next_life = agent->life != 0 && welcome->life > agent->life;
+
     if (welcome->life < agent->life) {
         refuse(out, STATUS_STALE, "welcome of an older life");
         return;
@@ -153,6 +160,12 @@ static void on_welcome(struct agent *agent,
     agent->hello_wait_ms = AGENT_HELLO_MS;
     agent->beat_ms = agent->now_ms;
     act(out, AGENT_ACT_CHUNKS);
+    if (next_life) {
+        act(out, AGENT_ACT_RETELL);
+    }
+    if (agent->state == AGENT_LEAVING) {
+        act(out, AGENT_ACT_LEAVE);
+    }
 }
 
 /* STALE is what a new life says to those it does not know, perhaps once for
@@ -163,7 +176,8 @@ static void on_refuse(struct agent *agent,
                       struct agent_actions *out)
 {
     if (message->status == STATUS_STALE) {
-        if (agent->state == AGENT_JOINED) {
+        if (agent->state == AGENT_JOINED ||
+            (agent->state == AGENT_LEAVING && agent->answer_ms == UINT64_MAX)) {
             rejoin(agent, out);
         }
         return;
@@ -274,12 +288,19 @@ static void on_drop(struct agent *agent,
                     struct agent_actions *out)
 {
     uint32_t slot = find_session(agent, drop->job);
+    bool newer = slot < SESSIONS_MAX && agent->sessions[slot].term > drop->term;
 
-    if (slot == SESSIONS_MAX || agent->sessions[slot].term > drop->term) {
+    /* Copies may be here without a session. */
+    if (newer || (slot == SESSIONS_MAX && !drop->forget)) {
         refuse(out, STATUS_STALE, "no session of this job and term");
         return;
     }
-    close_session(agent, slot, out);
+    if (slot < SESSIONS_MAX) {
+        close_session(agent, slot, out);
+    }
+    if (drop->forget) {
+        act(out, AGENT_ACT_FORGET)->job = drop->job;
+    }
 }
 
 static void on_message(struct agent *agent,
@@ -292,6 +313,9 @@ static void on_message(struct agent *agent,
         return;
     }
     agent->heard_ms = agent->now_ms;
+    if (message->kind != WIRE_REFUSE) {
+        agent->answer_ms = UINT64_MAX;
+    }
     switch (message->kind) {
     case WIRE_WELCOME:
         on_welcome(agent, &message->welcome, out);
@@ -319,6 +343,7 @@ static void on_message(struct agent *agent,
     case WIRE_QUIT:
         end(agent, STATUS_OK, "", out);
         return;
+    case WIRE_ROSTER: /* the shell's alone */
     case WIRE_HELLO:
     case WIRE_HEARTBEAT:
     case WIRE_OPENED:
@@ -327,6 +352,8 @@ static void on_message(struct agent *agent,
     case WIRE_SHARD_CUT:
     case WIRE_FAULT:
     case WIRE_GOODBYE:
+    case WIRE_KEPT:
+    case WIRE_LEAVE:
         break;
     }
     refuse(out, STATUS_INVALID, "not a message for a worker");
@@ -368,15 +395,52 @@ static void on_faulted(struct agent *agent,
     act_on(agent, event->slot, AGENT_ACT_FAULT, out);
 }
 
+/* Leaving */
+
+static void say_goodbye(struct agent *agent, struct agent_actions *out)
+{
+    act(out, AGENT_ACT_GOODBYE);
+    end(agent, STATUS_OK, "", out);
+}
+
+/* A signal: the first one asks, where there is somebody to ask. */
+static void on_leave(struct agent *agent, struct agent_actions *out)
+{
+    if (agent->state != AGENT_JOINED) {
+        say_goodbye(agent, out);
+        return;
+    }
+    move(agent, AGENT_LEAVING);
+    agent->leave_ms = agent->now_ms + AGENT_LEAVE_MS;
+    act(out, AGENT_ACT_LEAVE);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* Time */
+
+/* Is an answer to a hello awaited? */
+static bool is_asking(const struct agent *agent)
+{
+    return agent->state == AGENT_JOINING ||
+           (agent->state == AGENT_LEAVING && agent->answer_ms != UINT64_MAX);
+}
 
 static void on_tick(struct agent *agent, struct agent_actions *out)
 {
-    if (agent->state == AGENT_JOINING && agent->now_ms >= agent->hello_ms) {
+    if (agent->state == AGENT_LEAVING &&
+        agent->now_ms >= earlier(agent->leave_ms, agent->answer_ms)) {
+        say_goodbye(agent, out);
+        return;
+    }
+    if (is_asking(agent) && agent->now_ms >= agent->hello_ms) {
         say_hello(agent, out);
         return;
     }
-    if (agent->state != AGENT_JOINED) {
+    if (is_asking(agent) || agent->state == AGENT_ENDED) {
         return;
     }
     if (agent->now_ms >= agent->heard_ms + agent->timeout_ms) {
@@ -394,7 +458,9 @@ void agent_init(struct agent *agent)
 {
     *agent = (struct agent){.state = AGENT_JOINING,
                             .hello_ms = UINT64_MAX,
-                            .hello_wait_ms = AGENT_HELLO_MS};
+                            .hello_wait_ms = AGENT_HELLO_MS,
+                            .leave_ms = UINT64_MAX,
+                            .answer_ms = UINT64_MAX};
 }
 
 void agent_step(struct agent *agent,
@@ -429,8 +495,7 @@ void agent_step(struct agent *agent,
         on_faulted(agent, event, out);
         break;
     case AGENT_LEAVE:
-        act(out, AGENT_ACT_GOODBYE);
-        end(agent, STATUS_OK, "", out);
+        on_leave(agent, out);
         break;
     case AGENT_CLOSED:
         break;
@@ -440,13 +505,16 @@ void agent_step(struct agent *agent,
 
 uint64_t agent_deadline_ms(const struct agent *agent)
 {
-    uint64_t silence = agent->heard_ms + agent->timeout_ms;
+    uint64_t next =
+        earlier(agent->heard_ms + agent->timeout_ms, agent->beat_ms);
 
-    if (agent->state == AGENT_JOINING) {
-        return agent->hello_ms;
-    }
     if (agent->state == AGENT_ENDED) {
         return UINT64_MAX;
     }
-    return silence < agent->beat_ms ? silence : agent->beat_ms;
+    if (is_asking(agent)) {
+        next = agent->hello_ms;
+    }
+    return agent->state == AGENT_LEAVING
+               ? earlier(next, earlier(agent->leave_ms, agent->answer_ms))
+               : next;
 }

@@ -6,12 +6,21 @@
  * What was granted goes on being computed whatever the coordinator does.
  *
  *   JOINING --welcome--> JOINED --silence, or not known (any more)--> JOINING
- *      \                    \
- *       +--- quit, refused, SIGTERM ---> ENDED
+ *      |                    |
+ *      | SIGTERM            | SIGTERM: asks to leave
+ *      |                    v
+ *      |                 LEAVING --silence--> asks again, and ends unheard
+ *      v                    v
+ *    ENDED <--- quit, refused, or SIGTERM again
  *
  * A coordinator that has nothing to say is silent; then the hello only asks
  * whether it is there. Only the newest life is obeyed: a welcome or assignment
- * of an older one is refused. Sessions are fenced by their term. */
+ * of an older one is refused. Sessions are fenced by their term.
+ *
+ * A worker that is told to end asks the coordinator first, which moves its
+ * shards elsewhere and then lets it go with QUIT; meanwhile it works on. It
+ * says goodbye and ends by itself where that takes too long, where nobody
+ * answers, or where it is told a second time. */
 #ifndef WORKER_CORE_AGENT_H
 #define WORKER_CORE_AGENT_H
 
@@ -25,11 +34,21 @@ enum {
     /* First repetition: a link that is being made takes a few ms. Doubles. */
     AGENT_HELLO_MS = 20,
     AGENT_HELLO_MAX_MS = 1000, /* a coordinator that starts is soon found */
-    /* One message closes at most every session and says two things more. */
-    AGENT_ACTIONS_MAX = SESSIONS_MAX + 4
+    /* To have its shards moved: a few intervals and a restore elsewhere. */
+    AGENT_LEAVE_MS = 20000,
+    /* A coordinator that has fallen silent meanwhile: is it there at all? */
+    AGENT_ANSWER_MS = 2000,
+    /* One message closes at most every session and says three things more; in
+     * the same turn the time may have come to say goodbye. */
+    AGENT_ACTIONS_MAX = SESSIONS_MAX + 6
 };
 
-enum agent_state { AGENT_JOINING = 0, AGENT_JOINED, AGENT_ENDED };
+enum agent_state {
+    AGENT_JOINING = 0,
+    AGENT_JOINED,
+    AGENT_LEAVING, /* joined, and has asked to leave */
+    AGENT_ENDED
+};
 
 /*   FREE -> OPENING -> LOADING -> READY -> RUNNING
  *    ^         |          |         |        |
@@ -85,6 +104,9 @@ enum agent_action_type {
     AGENT_ACT_RELEASE, /* session: hand this RELEASE on */
     AGENT_ACT_FAULT,   /* tell FAULT for the session */
     AGENT_ACT_CLOSE,   /* session: end it, then say CLOSED */
+    AGENT_ACT_RETELL,  /* tell KEPT of every copy held in memory */
+    AGENT_ACT_FORGET,  /* drop the copies in memory of this job */
+    AGENT_ACT_LEAVE,   /* tell LEAVE */
     AGENT_ACT_GOODBYE,
     AGENT_ACT_QUIT,   /* end the process: status OK is exit code 0 */
     AGENT_ACT_REFUSED /* this message, with a reason */
@@ -115,6 +137,10 @@ struct agent {
     uint64_t beat_ms;  /* when the next heartbeat is due */
     uint64_t hello_ms; /* when the next hello is due, while joining */
     uint32_t hello_wait_ms;
+    /* LEAVING: when to end without having been let go, and when to end without
+     * an answer to a hello (UINT64_MAX: none is owed). */
+    uint64_t leave_ms;
+    uint64_t answer_ms;
     struct agent_session sessions[SESSIONS_MAX];
 };
 

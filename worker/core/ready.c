@@ -90,6 +90,17 @@ static int report_op(const struct sched *sched, const struct sched_shard *shard)
     return SCHED_REPORT;
 }
 
+/* A third copy waits until one is stored. What is kept in memory is dropped by
+ * rules, not by waiting. */
+static bool may_cut(const struct sched *sched, const struct sched_shard *shard)
+{
+    const struct grant *grant =
+        program_at(&sched->program, shard->walk.interval);
+
+    CHECK(grant != NULL);
+    return grant->version == 0 || shard->cuts < SCHED_CUTS_MAX;
+}
+
 int ready_op(const struct sched *sched, const struct sched_shard *shard)
 {
     if (shard->running) {
@@ -103,8 +114,8 @@ int ready_op(const struct sched *sched, const struct sched_shard *shard)
         return microbatch_op(sched, shard);
     case WALK_EDIT:
         return SCHED_EDIT;
-    case WALK_CUT: /* a third copy waits until one is stored */
-        return shard->cuts < SCHED_CUTS_MAX ? SCHED_CUT : READY_NONE;
+    case WALK_CUT:
+        return may_cut(sched, shard) ? SCHED_CUT : READY_NONE;
     case WALK_REPORT:
         return report_op(sched, shard);
     case WALK_IDLE:
@@ -196,7 +207,8 @@ void ready_describe(const struct sched *sched,
                               .pass = walk->pass,
                               .interval = walk->interval,
                               .step = grant->first_step,
-                              .steps = grant->steps};
+                              .steps = grant->steps,
+                              .store = grant->version != 0};
     if (out->training) {
         out->step = grant->first_step + walk->done;
         out->task_step = grant->position / batch + walk->done;

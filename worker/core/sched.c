@@ -181,9 +181,13 @@ static void cut_done(struct sched *sched,
     struct sched_action *action = post_action(out, SCHED_ACT_CUT);
 
     CHECK(grant != NULL);
-    action->cut.local = local;
-    action->cut.version = grant->version;
-    shard->cuts++;
+    action->cut = (struct sched_cut){.local = local,
+                                     .version = grant->version,
+                                     .keep = grant->keep,
+                                     .line = grant->line,
+                                     .interval = grant->interval,
+                                     .kept = grant->kept};
+    shard->cuts += grant->version != 0 ? 1 : 0;
     proceed(sched, shard, out);
 }
 

@@ -28,8 +28,9 @@
 enum {
     SCHED_SHARDS_MAX = LAYERS_MAX * SHARDS_MAX,
     SCHED_SLOTS_MAX = 64, /* compute threads of one worker */
-    /* Copies of a shard's state that are being stored: design.md section 8. A
-     * third one waits, which bounds their memory. */
+    /* Copies of a shard's state that are being stored: a third one waits,
+     * which bounds their memory. Those that are only kept in memory have
+     * bounds of their own (holdings.h) and wait for nothing. */
     SCHED_CUTS_MAX = 2,
     /* One event sends or delivers at most to every shard of a layer or every
      * worker, starts an operation in every slot and tells of one result. */
@@ -44,7 +45,7 @@ enum sched_op {
     SCHED_NORM,        /* squared norm of the whole batch's gradient */
     SCHED_UPDATE,
     SCHED_EDIT,    /* the grant's edits and settings */
-    SCHED_CUT,     /* the state is copied */
+    SCHED_CUT,     /* the state is copied, for the store or memory */
     SCHED_COLUMNS, /* column sums for each shard of the layer before */
     SCHED_REPORT
 };
@@ -70,6 +71,7 @@ struct sched_run {
     uint64_t task_step; /* UPDATE */
     uint64_t task_steps;
     uint64_t steps; /* REPORT: of the interval */
+    bool store;     /* CUT: for a version, not (only) to be kept in memory */
 };
 
 /* An output of a local shard, or the frame of this event, goes into a place of
@@ -94,12 +96,22 @@ struct sched_send {
     struct frame_header header; /* all but columns: the output's width */
 };
 
+/* A copy that was made: to be stored, kept in memory, or both. */
+struct sched_cut {
+    uint32_t local;
+    uint64_t version; /* 0: not to be stored */
+    bool keep;        /* in memory, as part of this point: */
+    uint32_t line;
+    uint64_t interval;
+    uint64_t kept; /* as in the grant */
+};
+
 enum sched_action_type {
     SCHED_ACT_RUN = 1,
     SCHED_ACT_DELIVER,
     SCHED_ACT_SEND,
     SCHED_ACT_REPORT,  /* the report that was made goes out */
-    SCHED_ACT_CUT,     /* the copy that was made is to be stored */
+    SCHED_ACT_CUT,     /* the copy that was made is to be stored or kept */
     SCHED_ACT_REFUSED, /* the frame, grant or release of this event */
     SCHED_ACT_FAULT    /* the last action ever but REFUSED */
 };
@@ -115,10 +127,7 @@ struct sched_action {
             uint64_t interval;
             bool closing; /* of the job's last interval */
         } report;
-        struct {
-            uint32_t local;
-            uint64_t version;
-        } cut;
+        struct sched_cut cut;
         struct {
             enum status status;
             const char *reason; /* static */
@@ -143,7 +152,7 @@ enum sched_event_type {
     SCHED_RELEASE,
     SCHED_FRAME,
     SCHED_DONE,  /* a RUN is complete; its outputs are there */
-    SCHED_STORED /* a CUT is durable, or given up: room for another */
+    SCHED_STORED /* a version's CUT is durable, or given up: room for one */
 };
 
 /* No event carries a time: nothing here depends on it. */
@@ -196,7 +205,7 @@ struct sched_shard {
     bool columns_done; /* in the present pass */
     bool running;
     enum sched_op op; /* while running */
-    uint32_t cuts;    /* copied, not yet stored */
+    uint32_t cuts;    /* copied for a version, not yet stored */
 };
 
 struct sched {

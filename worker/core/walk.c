@@ -98,7 +98,8 @@ static bool has_work(struct walk *walk,
         return boundary && walk->done == 0 &&
                (grant->edits_count > 0 || grant->settings_count > 0);
     case WALK_CUT:
-        return boundary && walk->done == 0 && grant->version != 0;
+        return boundary && walk->done == 0 &&
+               (grant->version != 0 || grant->keep);
     case WALK_HOLD:
         return grant->hold && !program_released(program, walk->interval);
     case WALK_TRAIN:

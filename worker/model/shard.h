@@ -163,6 +163,20 @@ enum status shard_load(struct shard *shard,
                        const void *bytes,
                        size_t size) MUST_CHECK;
 
+/* The same for bytes offset .. offset + size of a tensor in rows, so that a
+ * large one can lie in pieces. A tensor that is one piece has no offset. */
+void shard_save_part(const struct shard *shard,
+                     uint32_t index,
+                     size_t offset,
+                     size_t size,
+                     void *out);
+/* CORRUPT: beyond the tensor. */
+enum status shard_load_part(struct shard *shard,
+                            uint32_t index,
+                            size_t offset,
+                            size_t size,
+                            const void *bytes) MUST_CHECK;
+
 /* How many kept evaluations a saved state brings: must be set before
  * shard_tensors of a shard that is to be loaded. */
 void shard_expect_evaluations(struct shard *shard, uint32_t count);

@@ -133,20 +133,53 @@ static void load_evaluation(struct reader *in, struct evaluation *e)
     e->loss_sum = read_f64(in);
 }
 
-void shard_save(const struct shard *shard, uint32_t index, void *out)
+/* Bytes of one row. */
+struct span {
+    unsigned char *bytes;
+    size_t size;
+};
+
+/* What of a tensor's bytes from `offset` on lies together, at most `left`. */
+static struct span span_at(const struct shard *shard,
+                           uint32_t index,
+                           size_t row_bytes,
+                           size_t offset,
+                           size_t left)
+{
+    size_t at = offset % row_bytes;
+    size_t size = row_bytes - at;
+
+    return (struct span){
+        .bytes = row_of(shard, index, (uint32_t)(offset / row_bytes)) + at,
+        .size = size < left ? size : left};
+}
+
+void shard_save_part(const struct shard *shard,
+                     uint32_t index,
+                     size_t offset,
+                     size_t size,
+                     void *out)
 {
     struct tensor tensor = describe(shard, index);
     size_t row_bytes = (size_t)tensor.columns * tensor.element_bytes;
+    unsigned char *to = out;
     struct writer writer;
 
     CHECK(index < slab_tensors(shard) + OTHERS_COUNT);
+    CHECK(offset <= tensor.bytes);
+    CHECK(size <= tensor.bytes - offset);
     if (is_rows(shard, index)) {
-        for (uint32_t r = 0; r < tensor.rows; r++) {
-            memcpy((unsigned char *)out + r * row_bytes,
-                   row_of(shard, index, r), row_bytes);
+        while (size > 0) {
+            struct span span = span_at(shard, index, row_bytes, offset, size);
+
+            memcpy(to, span.bytes, span.size);
+            to += span.size;
+            offset += span.size;
+            size -= span.size;
         }
         return;
     }
+    CHECK(size == tensor.bytes);
     writer_init(&writer, out, tensor.bytes);
     if (index == slab_tensors(shard) + TENSOR_PROGRESS) {
         save_progress(&shard->progress, &writer);
@@ -159,29 +192,43 @@ void shard_save(const struct shard *shard, uint32_t index, void *out)
     CHECK(writer.at == tensor.bytes);
 }
 
-enum status shard_load(struct shard *shard,
-                       uint32_t index,
-                       const void *bytes,
-                       size_t size)
+void shard_save(const struct shard *shard, uint32_t index, void *out)
+{
+    shard_save_part(shard, index, 0, describe(shard, index).bytes, out);
+}
+
+enum status shard_load_part(struct shard *shard,
+                            uint32_t index,
+                            size_t offset,
+                            size_t size,
+                            const void *bytes)
 {
     struct tensor tensor;
-    size_t row_bytes;
+    const unsigned char *from = bytes;
+    size_t row_bytes = 0;
     struct reader reader;
 
     if (index >= slab_tensors(shard) + OTHERS_COUNT) {
         return STATUS_CORRUPT;
     }
     tensor = describe(shard, index);
-    if (size != tensor.bytes) {
+    if (offset > tensor.bytes || size > tensor.bytes - offset) {
         return STATUS_CORRUPT;
     }
     row_bytes = (size_t)tensor.columns * tensor.element_bytes;
     if (is_rows(shard, index)) {
-        for (uint32_t r = 0; r < tensor.rows; r++) {
-            memcpy(row_of(shard, index, r),
-                   (const unsigned char *)bytes + r * row_bytes, row_bytes);
+        while (size > 0) {
+            struct span span = span_at(shard, index, row_bytes, offset, size);
+
+            memcpy(span.bytes, from, span.size);
+            from += span.size;
+            offset += span.size;
+            size -= span.size;
         }
         return STATUS_OK;
+    }
+    if (size != tensor.bytes) {
+        return STATUS_CORRUPT;
     }
     reader_init(&reader, bytes, size);
     if (index == slab_tensors(shard) + TENSOR_PROGRESS) {
@@ -192,6 +239,18 @@ enum status shard_load(struct shard *shard,
         }
     }
     return STATUS_OK;
+}
+
+enum status shard_load(struct shard *shard,
+                       uint32_t index,
+                       const void *bytes,
+                       size_t size)
+{
+    if (index >= slab_tensors(shard) + OTHERS_COUNT ||
+        size != describe(shard, index).bytes) {
+        return STATUS_CORRUPT;
+    }
+    return shard_load_part(shard, index, 0, size, bytes);
 }
 
 /* The count comes from a file: more than fits is found out by the sizes. */

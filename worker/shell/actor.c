@@ -359,8 +359,10 @@ static enum status run_cut(struct actor *actor)
 {
     enum status status = copy_open(actor->shard, &actor->copy);
 
+    if (status == STATUS_NO_MEMORY && !actor->run.store) {
+        return STATUS_OK; /* a point is not worth a session: without it */
+    }
     if (status == STATUS_OK) {
-        actor->copy->local = actor->run.local;
         actor->copy->layer = actor->run.layer;
         actor->copy->shard = actor->run.shard;
     }

@@ -42,7 +42,9 @@ struct actor {
     uint32_t outputs_max;
     uint32_t outputs_count;
     struct evaluation sum; /* output layer: of the set being evaluated */
-    struct copy *copy;     /* CUT: the caller takes it */
+    /* CUT: the caller takes it; NULL: there was no memory for a copy that was
+     * only to be kept there. */
+    struct copy *copy;
     struct report *report; /* REPORT */
     void *owner;           /* the session's, for the job's completion */
 };

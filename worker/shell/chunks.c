@@ -187,7 +187,7 @@ static void take_answer(struct chunks *chunks,
                         struct frame *parts,
                         size_t count)
 {
-    struct chunk_header header;
+    struct chunk_header header = {.kind = 0};
     struct request *request = NULL;
     enum status status = chunk_header_decode(frame_data(&parts[0]),
                                              frame_size(&parts[0]), &header);
@@ -340,12 +340,15 @@ void chunks_close(struct chunks *chunks)
     mem_free(chunks);
 }
 
-static enum status open_link(struct chunks *chunks, const char *endpoint)
+static enum status open_link(struct chunks *chunks,
+                             const char *endpoint,
+                             const struct curvekey *far_key)
 {
     struct link_options options = {.kind = LINK_DEALER,
                                    .part_bytes_max = CHUNK_BYTES_MAX,
                                    .queue_max = 2 * CHUNKS_MAX,
                                    .linger_ms = 0,
+                                   .far_key = far_key,
                                    .heartbeat_ms = HEARTBEAT_MS};
     enum status status =
         link_connect(chunks->context, &options, endpoint, &chunks->link);
@@ -363,6 +366,7 @@ static enum status open_link(struct chunks *chunks, const char *endpoint)
 
 enum status chunks_connect(struct chunks *chunks,
                            const char *endpoint,
+                           const struct curvekey *far_key,
                            uint64_t life)
 {
     enum status status = STATUS_OK;
@@ -379,7 +383,7 @@ enum status chunks_connect(struct chunks *chunks,
     chunks->life = life;
     if (chunks->link == NULL || strcmp(chunks->endpoint, endpoint) != 0) {
         close_link(chunks);
-        status = open_link(chunks, endpoint);
+        status = open_link(chunks, endpoint, far_key);
     }
     set_timer(chunks, send_waiting(chunks));
     return status;

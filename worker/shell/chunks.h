@@ -32,10 +32,12 @@ enum status chunks_open(struct loop *loop,
 /* No done function is called. Accepts NULL. */
 void chunks_close(struct chunks *chunks);
 
-/* To this endpoint from now on. A new life of the coordinator knows nothing of
- * requests to the one before: they end as UNAVAILABLE. */
+/* To this endpoint from now on, under far_key (NULL: plainly). A new life of
+ * the coordinator knows nothing of requests to the one before: they end as
+ * UNAVAILABLE. */
 enum status chunks_connect(struct chunks *chunks,
                            const char *endpoint,
+                           const struct curvekey *far_key,
                            uint64_t life) MUST_CHECK;
 
 /* BUSY: CHUNKS_MAX are under way. Takes bytes on success. */

@@ -198,6 +198,7 @@ static enum status open_link(struct control *control)
                                 .queue_max = 0, /* bounded by the grants */
                                 .linger_ms = LINGER_MS,
                                 .routing_id = options->routing_id,
+                                .far_key = options->far_key,
                                 .heartbeat_ms = HEARTBEAT_MS};
     enum status status = loop_add_timer(options->loop, UINT64_MAX, on_timer,
                                         control, &control->timer);

@@ -25,7 +25,8 @@ struct control_options {
     struct loop *loop;
     struct link_context *context;
     const char *endpoint;
-    const char *routing_id; /* fresh for each process */
+    const char *routing_id;         /* fresh for each process */
+    const struct curvekey *far_key; /* the coordinator's; NULL: plainly */
     void *owner;
     /* message is in the arena. control_take_arena may be called from here. */
     void (*on_message)(void *owner, const struct wire *message);

@@ -22,12 +22,9 @@ struct work {
 /* One chunk on its way. */
 struct put {
     struct cutter *cutter;
-    struct work *work; /* NULL: free */
-    const unsigned char *bytes;
-    size_t size;
-    struct hash *hash; /* in the work */
-    struct frame frame;
-    enum status status;
+    struct work *work;   /* NULL: free */
+    struct frame *piece; /* in the work's copy */
+    struct hash *hash;   /* in the work */
 };
 
 struct cutter {
@@ -51,11 +48,6 @@ static void work_close(struct work *work)
     mem_free(work);
 }
 
-static uint32_t chunks_of(size_t bytes)
-{
-    return (uint32_t)((bytes + CHUNK_BYTES_MAX - 1) / CHUNK_BYTES_MAX);
-}
-
 static enum status make_record(struct work *work)
 {
     const struct copy *copy = work->copy;
@@ -63,7 +55,7 @@ static enum status make_record(struct work *work)
     size_t count = 0;
 
     for (uint32_t i = 0; i < copy->tensors_count; i++) {
-        count += chunks_of(copy->tensors[i].bytes);
+        count += copy_pieces(copy, i);
     }
     work->hashes = mem_array(count, sizeof(*work->hashes));
     if (work->hashes == NULL) {
@@ -72,7 +64,7 @@ static enum status make_record(struct work *work)
     record->layer = copy->layer;
     record->shard = copy->shard;
     record->tensors_count = copy->tensors_count;
-    record->evaluations_count = copy->evaluations_count;
+    record->evaluations_count = copy->pieces.evaluations_count;
     count = 0;
     for (uint32_t i = 0; i < copy->tensors_count; i++) {
         const struct tensor *tensor = &copy->tensors[i];
@@ -82,7 +74,7 @@ static enum status make_record(struct work *work)
         to->rows = tensor->rows;
         to->columns = tensor->columns;
         to->element_bytes = tensor->element_bytes;
-        to->chunks_count = chunks_of(tensor->bytes);
+        to->chunks_count = copy_pieces(copy, i);
         to->chunks = work->hashes + count;
         count += to->chunks_count;
     }
@@ -152,23 +144,19 @@ static void hash_chunk(void *owner)
 {
     struct put *put = owner;
 
-    hash_bytes(put->bytes, put->size, put->hash);
-    put->status = frame_init_copy(&put->frame, put->bytes, put->size);
+    hash_bytes(frame_data(put->piece), frame_size(put->piece), put->hash);
 }
 
 static void on_hashed(void *owner)
 {
     struct put *put = owner;
-    enum status status = put->status;
+    struct frame frame;
+    enum status status = STATUS_OK;
 
-    if (status == STATUS_OK) {
-        status = chunks_put(put->cutter->chunks, put->hash, &put->frame,
-                            on_stored, put);
-        if (status != STATUS_OK) {
-            frame_close(&put->frame);
-        }
-    }
+    frame_share(&frame, put->piece);
+    status = chunks_put(put->cutter->chunks, put->hash, &frame, on_stored, put);
     if (status != STATUS_OK) {
+        frame_close(&frame);
         put_ended(put, status);
     }
 }
@@ -177,13 +165,11 @@ static void begin_chunk(struct cutter *cutter,
                         struct put *put,
                         struct work *work)
 {
-    size_t offset = (size_t)work->chunk * CHUNK_BYTES_MAX;
-    size_t left = work->copy->tensors[work->tensor].bytes - offset;
+    uint32_t piece = work->copy->first[work->tensor] + work->chunk;
 
     put->cutter = cutter;
     put->work = work;
-    put->bytes = work->copy->bytes[work->tensor] + offset;
-    put->size = left < CHUNK_BYTES_MAX ? left : CHUNK_BYTES_MAX;
+    put->piece = &work->copy->pieces.items[piece].frame;
     put->hash = &work->record.tensors[work->tensor].chunks[work->chunk];
     work->chunk++;
     work->under_way++;

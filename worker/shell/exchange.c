@@ -1,6 +1,7 @@
 #include "worker/shell/exchange.h"
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -14,14 +15,19 @@ enum {
     FRAMES_PER_CALL = 64,
     /* A tcp link whose other end is silent is given up after three of these; a
      * process that dies is noticed at once. */
-    HEARTBEAT_MS = 2000
+    HEARTBEAT_MS = 2000,
+    /* A link under keys that does not stand by then is made anew. Doubles. */
+    REDIAL_MS = 50,
+    REDIAL_MAX_MS = 800
 };
 
 struct peer {
     struct link *link; /* NULL: a free entry */
     uint32_t worker;
     uint64_t used; /* the exchange's count of uses: the least goes first */
-    char endpoint[ENDPOINT_BYTES_MAX];
+    uint64_t redial_ms;
+    uint64_t redial_wait_ms;
+    struct wire_peer place;
 };
 
 struct exchange {
@@ -66,6 +72,7 @@ static void take_message(struct exchange *exchange,
                          struct frame *parts,
                          size_t count)
 {
+    struct trust *trust = exchange->options.trust;
     struct frame_header header;
     enum status status = STATUS_INVALID;
 
@@ -77,12 +84,15 @@ static void take_message(struct exchange *exchange,
         frame_close(&parts[0]);
         return;
     }
-    if (status == STATUS_OK) {
+    if (status != STATUS_OK) {
+        trust_blame(trust, exchange->inlet, &parts[0], "not a frame of ours");
+    } else if (!trust_is_from(trust, exchange->inlet, &parts[0],
+                              header.from_worker)) {
+        status = STATUS_REFUSED;
+    } else {
         status = align_floats(&parts[1]);
     }
     if (status != STATUS_OK) {
-        log_line(LOG_WARN, "exchange", "frame_refused", "why=\"%s\"",
-                 status_text(status));
         for (size_t i = 0; i < count; i++) {
             frame_close(&parts[i]);
         }
@@ -103,8 +113,8 @@ void exchange_poll(struct exchange *exchange)
             return;
         }
         if (status != STATUS_OK) {
-            log_line(LOG_WARN, "exchange", "message_refused", "why=\"%s\"",
-                     status_text(status));
+            trust_blame(exchange->options.trust, exchange->inlet, NULL,
+                        "too many parts");
             continue;
         }
         take_message(exchange, parts, count);
@@ -120,6 +130,7 @@ enum status exchange_open(const struct exchange_options *options,
                           struct exchange **out)
 {
     struct link_options inlet = link_options(LINK_PULL);
+    bool locked = trust_locks(options->trust, options->endpoint);
     struct exchange *exchange = mem_new(sizeof(*exchange));
     enum status status = STATUS_NO_MEMORY;
 
@@ -127,6 +138,9 @@ enum status exchange_open(const struct exchange_options *options,
         return status;
     }
     exchange->options = *options;
+    inlet.locked = locked;
+    inlet.domain = TRUST_DATA;
+    inlet.handshake_ms = TRUST_HANDSHAKE_MS;
     status = link_bind(options->context, &inlet, options->endpoint,
                        &exchange->inlet);
     if (status == STATUS_OK) {
@@ -207,19 +221,38 @@ static struct peer *take_peer(struct exchange *exchange)
     return oldest;
 }
 
-enum status exchange_connect(struct exchange *exchange,
-                             uint32_t worker,
-                             const char *endpoint)
+static enum status dial(const struct exchange *exchange,
+                        const struct wire_peer *place,
+                        struct link **out)
 {
     struct link_options options = link_options(LINK_PUSH);
-    struct peer *peer = find_peer(exchange, worker);
+    enum status status = trust_far(exchange->options.trust, place,
+                                   place->endpoint, &options.far_key);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    return link_connect(exchange->options.context, &options, place->endpoint,
+                        out);
+}
+
+static bool same_place(const struct wire_peer *a, const struct wire_peer *b)
+{
+    return strcmp(a->endpoint, b->endpoint) == 0 && a->curve == b->curve &&
+           curvekey_equal(&a->key, &b->key);
+}
+
+enum status exchange_connect(struct exchange *exchange,
+                             const struct wire_peer *place)
+{
+    struct peer *peer = find_peer(exchange, place->worker);
     struct link *link = NULL;
     enum status status = STATUS_OK;
 
-    if (peer != NULL && strcmp(peer->endpoint, endpoint) == 0) {
+    if (peer != NULL && same_place(&peer->place, place)) {
         return STATUS_OK;
     }
-    status = link_connect(exchange->options.context, &options, endpoint, &link);
+    status = dial(exchange, place, &link);
     if (status != STATUS_OK) {
         return status;
     }
@@ -228,11 +261,32 @@ enum status exchange_connect(struct exchange *exchange,
     } else {
         peer = take_peer(exchange);
     }
-    peer->link = link;
-    peer->worker = worker;
-    peer->used = ++exchange->uses;
-    (void)snprintf(peer->endpoint, sizeof(peer->endpoint), "%s", endpoint);
+    *peer = (struct peer){.link = link,
+                          .worker = place->worker,
+                          .used = ++exchange->uses,
+                          .redial_wait_ms = REDIAL_MS,
+                          .redial_ms = clock_now_ms() + REDIAL_MS,
+                          .place = *place};
     return STATUS_OK;
+}
+
+/* Who was refused once is not asked again by 0MQ for long. */
+static void redial(struct exchange *exchange, struct peer *peer)
+{
+    uint64_t now_ms = clock_now_ms();
+    struct link *link = NULL;
+
+    if (!peer->place.curve || now_ms < peer->redial_ms) {
+        return;
+    }
+    if (peer->redial_wait_ms < REDIAL_MAX_MS) {
+        peer->redial_wait_ms *= 2;
+    }
+    peer->redial_ms = now_ms + peer->redial_wait_ms;
+    if (dial(exchange, &peer->place, &link) == STATUS_OK) {
+        link_close(peer->link);
+        peer->link = link;
+    }
 }
 
 bool exchange_connected(struct exchange *exchange, uint32_t worker)
@@ -246,8 +300,10 @@ bool exchange_connected(struct exchange *exchange, uint32_t worker)
     frame_init_empty(&empty);
     if (link_send(peer->link, &empty, 1) != STATUS_OK) {
         frame_close(&empty);
+        redial(exchange, peer);
         return false;
     }
+    peer->redial_wait_ms = REDIAL_MS;
     return true;
 }
 

@@ -9,6 +9,7 @@
 #include "base/link.h"
 #include "base/loop.h"
 #include "proto/frame.h"
+#include "worker/shell/trust.h"
 #include <stdbool.h>
 
 struct exchange;
@@ -17,6 +18,7 @@ struct exchange_options {
     struct loop *loop;
     struct link_context *context;
     const char *endpoint; /* to bind */
+    struct trust *trust;  /* borrowed */
     void *owner;
     /* A frame with a valid header; takes payload, which is aligned for
      * floats. */
@@ -32,11 +34,12 @@ void exchange_close(struct exchange *exchange); /* accepts NULL */
 /* Where others reach it; borrowed. */
 const char *exchange_endpoint(const struct exchange *exchange);
 
-/* Begins to connect to a worker, anew where its endpoint has changed. */
+/* Begins to connect to a worker, anew where its endpoint or key has changed.
+ * REFUSED: see trust_far. */
 enum status exchange_connect(struct exchange *exchange,
-                             uint32_t worker,
-                             const char *endpoint) MUST_CHECK;
-/* Tries the link to a worker: does it stand? */
+                             const struct wire_peer *peer) MUST_CHECK;
+/* Tries the link to a worker: does it stand? Under keys it is made anew from
+ * time to time until it does: the far end may not have known ours yet. */
 bool exchange_connected(struct exchange *exchange, uint32_t worker);
 
 /* Takes payload in any case. UNAVAILABLE: the link does not stand. */

@@ -8,6 +8,7 @@
 #include "worker/shell/control.h"
 #include "worker/shell/fingerprint.h"
 #include "worker/shell/identity.h"
+#include "worker/shell/probes.h"
 #include "worker/shell/slot.h"
 #include "worker/shell/tell.h"
 
@@ -25,16 +26,8 @@ enum {
     WORK_ROUNDS = 10,
     /* A slot has one notice of each kind outstanding at most. */
     NOTICES_MAX = SESSIONS_MAX * SLOT_CLOSED,
-    PROBES_MAX = 4,
     EXIT_FAILED = 1,
     EXIT_REFUSED = 6 /* the coordinator does not accept this worker */
-};
-
-/* A request of the coordinator to open data and say what they are. */
-struct probe {
-    struct host *host;
-    bool used;
-    uint64_t job;
 };
 
 struct host {
@@ -53,7 +46,7 @@ struct host {
     struct slot slots[SESSIONS_MAX];
     struct agent_event notices[NOTICES_MAX];
     uint32_t notices_count;
-    struct probe probes[PROBES_MAX];
+    struct probes probes;
     bool working;         /* host_work is posted */
     uint64_t steps_ended; /* of sessions that are gone */
     uint64_t turns;
@@ -79,11 +72,14 @@ static void on_send(void *owner, const struct wire *message)
 static void on_beat(void *owner)
 {
     struct host *host = owner;
+    struct vault_bytes held = vault_bytes(host->services.vault);
     struct wire_heartbeat heartbeat = {
         .life = host->agent.life,
         .shard_steps = host->steps_ended,
         .bytes_sent = exchange_bytes_sent(host->services.exchange),
-        .turns = host->turns};
+        .turns = host->turns,
+        .kept_bytes = held.own,
+        .buddy_bytes = held.buddies};
 
     for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
         if (host->slots[i].session != NULL) {
@@ -91,6 +87,14 @@ static void on_beat(void *owner)
         }
     }
     tell_heartbeat(host->control, &heartbeat);
+}
+
+static void on_kept(void *owner, const struct wire_kept *kept)
+{
+    struct host *host = owner;
+    struct wire message = {.kind = WIRE_KEPT, .kept = *kept};
+
+    tell(host->control, &message);
 }
 
 /* A READY of BUSY is about no slot. */
@@ -102,41 +106,6 @@ static void send_ready(struct host *host, const struct agent_action *action)
 
     tell_ready(host->control, action->job, action->term, action->status,
                same ? slot->why : "this worker has no room for a session");
-}
-
-/* Probes of data */
-
-static void on_probed(void *owner,
-                      enum status status,
-                      struct stream *stream,
-                      const char *why)
-{
-    struct probe *probe = owner;
-
-    probe->used = false;
-    tell_opened(probe->host->control, probe->job, status,
-                stream != NULL ? stream_shape(stream) : NULL, why);
-    streams_put(probe->host->services.streams, stream);
-}
-
-static void begin_probe(struct host *host, const struct wire_open *open)
-{
-    enum status status = STATUS_BUSY;
-    uint32_t i = 0;
-
-    while (i < PROBES_MAX && host->probes[i].used) {
-        i++;
-    }
-    if (i < PROBES_MAX) {
-        host->probes[i].job = open->job;
-        status = streams_get(host->services.streams, open->spec, on_probed,
-                             &host->probes[i]);
-        host->probes[i].used = status == STATUS_OK;
-    }
-    if (status != STATUS_OK) {
-        tell_opened(host->control, open->job, status, NULL,
-                    "too many data sets are open on this worker");
-    }
 }
 
 /* Notices: the slots' news become events in a turn of their own, so that no
@@ -231,10 +200,28 @@ static void on_frame(void *owner,
             return;
         }
     }
-    log_line(LOG_DEBUG, "host", "frame_without_session",
-             "job=j%" PRIu64 " term=%" PRIu64 " from=w%u", header->job,
-             header->term, header->from_worker);
+    trust_stale(host->services.trust, header->from_worker);
     frame_close(payload);
+}
+
+/* Copies that other workers bring */
+
+static bool expects(void *owner, const struct piece_header *header)
+{
+    const struct host *host = owner;
+    bool expected = false;
+
+    for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
+        expected = expected || slot_expects(&host->slots[i], header);
+    }
+    return expected;
+}
+
+static void forget(struct host *host, uint64_t job)
+{
+    struct holdings_rule rule = holdings_on_forget(job);
+
+    vault_drop(host->services.vault, &rule);
 }
 
 /* The agent's actions */
@@ -250,6 +237,8 @@ static void open_session(struct host *host, uint32_t slot)
                                               .status = STATUS_NO_MEMORY});
         return;
     }
+    trust_place(host->services.trust, slot, host->message->assign.peers,
+                host->message->assign.peers_count);
     slot_open(&host->slots[slot], memory, &host->message->assign,
               host->agent.worker);
 }
@@ -258,6 +247,7 @@ static void close_session(struct host *host, uint32_t index)
 {
     struct slot *slot = &host->slots[index];
 
+    trust_place(host->services.trust, index, NULL, 0);
     if (!slot->used) { /* memory was short when it was to be opened */
         on_notice(host, slot, SLOT_CLOSED, STATUS_OK);
         return;
@@ -281,13 +271,18 @@ static void quit(struct host *host, const struct agent_action *action)
 static void connect_chunks(struct host *host)
 {
     const struct wire_welcome *welcome = &host->message->welcome;
+    const char *endpoint = welcome->chunk_endpoint;
+    const struct curvekey *far_key =
+        trust_coordinator(host->services.trust, endpoint);
+    bool open = far_key == NULL && !host->settings.insecure &&
+                settings_is_beyond_loopback(endpoint);
 
     log_line(LOG_INFO, "host", "joined", "life=%" PRIu64 " worker=w%u",
              welcome->life, welcome->worker);
-    if (chunks_connect(host->services.chunks, welcome->chunk_endpoint,
-                       welcome->life) != STATUS_OK) {
+    if (open || chunks_connect(host->services.chunks, endpoint, far_key,
+                               welcome->life) != STATUS_OK) {
         log_line(LOG_ERROR, "host", "chunks_unreachable", "endpoint=%s",
-                 welcome->chunk_endpoint);
+                 endpoint);
     }
 }
 
@@ -299,7 +294,8 @@ static void execute(struct host *host, const struct agent_action *action)
     case AGENT_ACT_HELLO:
         tell_hello(host->control, &host->settings, &host->fingerprint,
                    host->identity.incarnation,
-                   exchange_endpoint(host->services.exchange));
+                   exchange_endpoint(host->services.exchange),
+                   vault_endpoint(host->services.vault), host->services.trust);
         return;
     case AGENT_ACT_HEARTBEAT:
         on_beat(host);
@@ -308,7 +304,7 @@ static void execute(struct host *host, const struct agent_action *action)
         connect_chunks(host);
         return;
     case AGENT_ACT_PROBE:
-        begin_probe(host, &host->message->open);
+        probes_begin(&host->probes, &host->message->open);
         return;
     case AGENT_ACT_OPEN:
         open_session(host, action->slot);
@@ -332,6 +328,15 @@ static void execute(struct host *host, const struct agent_action *action)
         return;
     case AGENT_ACT_CLOSE:
         close_session(host, action->slot);
+        return;
+    case AGENT_ACT_RETELL:
+        vault_retell(host->services.vault);
+        return;
+    case AGENT_ACT_FORGET:
+        forget(host, action->job);
+        return;
+    case AGENT_ACT_LEAVE:
+        tell_leave(host->control);
         return;
     case AGENT_ACT_GOODBYE:
         tell_goodbye(host->control);
@@ -363,6 +368,10 @@ static void on_message(void *owner, const struct wire *message)
 {
     struct host *host = owner;
 
+    if (message->kind == WIRE_ROSTER) {
+        trust_roster(host->services.trust, &message->roster);
+        return;
+    }
     host->message = message;
     step(host, (struct agent_event){.type = AGENT_MESSAGE, .message = message});
     host->message = NULL;
@@ -404,16 +413,30 @@ static enum status open_links(struct host *host)
     struct exchange_options exchange = {.loop = host->loop,
                                         .context = host->context,
                                         .endpoint = host->identity.endpoint,
+                                        .trust = s->trust,
                                         .owner = host,
                                         .on_frame = on_frame};
-    struct control_options control = {.loop = host->loop,
-                                      .context = host->context,
-                                      .endpoint = host->settings.connect,
-                                      .routing_id = host->identity.routing_id,
-                                      .owner = host,
-                                      .on_message = on_message};
+    struct control_options control = {
+        .loop = host->loop,
+        .context = host->context,
+        .endpoint = host->settings.connect,
+        .routing_id = host->identity.routing_id,
+        .far_key = trust_coordinator(s->trust, host->settings.connect),
+        .owner = host,
+        .on_message = on_message};
+    struct vault_options vault = {
+        .loop = host->loop,
+        .context = host->context,
+        .endpoint = host->identity.vault_endpoint,
+        .locked = trust_locks(s->trust, host->identity.vault_endpoint),
+        .owner = host,
+        .expects = expects,
+        .kept = on_kept};
     enum status status = exchange_open(&exchange, &s->exchange);
 
+    if (status == STATUS_OK) {
+        status = vault_open(&vault, &s->vault);
+    }
     if (status == STATUS_OK) {
         status = chunks_open(host->loop, host->context, &s->chunks);
     }
@@ -441,6 +464,9 @@ static enum status open_services(struct host *host)
     }
     if (status == STATUS_OK) {
         status = streams_open(host->loop, s->background, &s->streams);
+    }
+    if (status == STATUS_OK) {
+        probes_init(&host->probes, host->control, s->streams);
     }
     for (uint32_t i = 0; status == STATUS_OK && i < SESSIONS_MAX; i++) {
         status = slot_init(&host->slots[i], s, &hooks);
@@ -470,6 +496,11 @@ static enum status open_all(struct host *host)
         status = link_context_open(&host->context);
     }
     host->services.loop = host->loop;
+    host->services.context = host->context;
+    if (status == STATUS_OK) { /* before any link is bound */
+        status = trust_open(host->loop, host->context, &host->settings,
+                            &host->services.trust);
+    }
     if (status == STATUS_OK) {
         status = open_services(host);
     }
@@ -485,9 +516,6 @@ enum status host_open(const struct settings *settings, struct host **out)
         return status;
     }
     host->settings = *settings;
-    for (uint32_t i = 0; i < PROBES_MAX; i++) {
-        host->probes[i].host = host;
-    }
     agent_init(&host->agent);
     status = open_all(host);
     if (status != STATUS_OK) {
@@ -531,7 +559,9 @@ void host_close(struct host *host)
     streams_close(s->streams);
     control_close(host->control);
     chunks_close(s->chunks);
+    vault_close(s->vault);
     exchange_close(s->exchange);
+    trust_close(s->trust);
     jobs_close(s->compute);
     jobs_close(s->background);
     link_context_close(host->context);

@@ -12,6 +12,7 @@ struct identity {
     /* What the data link binds. An ipc path is new for each process, so that
      * what an earlier life has left behind is not touched. */
     char endpoint[ENDPOINT_BYTES_MAX];
+    char vault_endpoint[ENDPOINT_BYTES_MAX]; /* likewise, of the vault link */
 };
 
 /* IO: no randomness; INVALID: the path is too long for an endpoint. */

@@ -418,13 +418,17 @@ static void report_out(struct session *session, uint32_t local, bool closing)
     session->hooks.report(session->hooks.owner, report, closing);
 }
 
-static void cut_out(struct session *session, uint32_t local, uint64_t version)
+static void cut_out(struct session *session, const struct sched_action *action)
 {
-    struct copy *copy = session->actors[local].copy;
+    struct actor *actor = &session->actors[action->cut.local];
+    struct copy *copy = actor->copy;
 
-    CHECK(copy != NULL);
-    session->actors[local].copy = NULL;
-    copy->version = version;
+    if (copy == NULL) {
+        CHECK(action->cut.version == 0);
+        return;
+    }
+    actor->copy = NULL;
+    copy->cut = action->cut;
     session->hooks.cut(session->hooks.owner, copy);
 }
 
@@ -463,7 +467,7 @@ static void execute(struct session *session,
         report_out(session, action->report.local, action->report.closing);
         return;
     case SCHED_ACT_CUT:
-        cut_out(session, action->cut.local, action->cut.version);
+        cut_out(session, action);
         return;
     case SCHED_ACT_REFUSED:
         session->hooks.refused(session->hooks.owner, action->refused.status,

@@ -28,7 +28,8 @@ struct session_hooks {
                  struct frame *payload);
     /* Borrows report. closing: it is of the job's last interval. */
     void (*report)(void *owner, const struct report *report, bool closing);
-    void (*cut)(void *owner, struct copy *copy); /* takes copy */
+    /* Takes copy, which is to be stored, kept in memory, or both. */
+    void (*cut)(void *owner, struct copy *copy);
     void (*refused)(void *owner, enum status status, const char *reason);
     /* The session does nothing more; text is borrowed. */
     void (*fault)(void *owner, enum fault_kind kind, const char *text);
@@ -85,7 +86,8 @@ void session_release(struct session *session, uint64_t term, uint64_t interval);
 void session_frame(struct session *session,
                    const struct frame_header *header,
                    struct frame *payload);
-/* A copy given to the cut hook is durable, or has been given up. */
+/* A copy with a version given to the cut hook is durable, or has been given
+ * up. */
 void session_stored(struct session *session, uint32_t local);
 /* Something outside of the session has failed: as if it had said so itself. */
 void session_fail(struct session *session,

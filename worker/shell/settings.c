@@ -21,6 +21,10 @@ static const struct conf_entry table[] = {
      "where other workers reach this one: ipc://PATH or tcp://HOST:PORT "
      "(PORT * picks one); default: a socket in --runtime",
      FIELD(data)},
+    {"vault", CONF_TEXT, NULL, 0, 0, "ENDPOINT",
+     "where other workers bring and fetch copies of shards; default: beside "
+     "--data, for tcp on a port of its own",
+     FIELD(vault)},
     {"threads", CONF_U64, "1", 1, 64, "threads", "compute threads",
      FIELD(threads)},
     {"kernels", CONF_TEXT, "Haswell", 0, 0, "TYPE",
@@ -31,6 +35,14 @@ static const struct conf_entry table[] = {
      FIELD(log)},
     {"log-file", CONF_TEXT, NULL, 0, 0, "PATH", "default: stderr",
      FIELD(log_file)},
+    {"keys", CONF_TEXT, NULL, 0, 0, "DIR",
+     "this worker's bundle of `cajal keys add NAME`: tcp links are encrypted "
+     "and let in workers of the coordinator alone",
+     FIELD(keys)},
+    {"data-curve", CONF_TEXT, "on", 0, 0, "on|off",
+     "with --keys: encrypt what other workers send here over tcp; off is "
+     "several times as fast, and open to whoever reaches the port",
+     FIELD(data_curve)},
     {"insecure", CONF_FLAG, NULL, 0, 0, NULL,
      "allow tcp endpoints beyond loopback, unencrypted and open to everybody",
      FIELD(insecure)},
@@ -41,7 +53,7 @@ static bool starts_with(const char *text, const char *start)
     return strncmp(text, start, strlen(start)) == 0;
 }
 
-static bool is_beyond_loopback(const char *endpoint)
+bool settings_is_beyond_loopback(const char *endpoint)
 {
     return starts_with(endpoint, "tcp://") &&
            !starts_with(endpoint, "tcp://127.") &&
@@ -81,7 +93,8 @@ static const char *misfit(struct settings *s)
                "each worker";
     }
     if (s->connect[0] == '\0' || strlen(s->connect) >= ENDPOINT_BYTES_MAX ||
-        strlen(s->data) >= ENDPOINT_BYTES_MAX) {
+        strlen(s->data) >= ENDPOINT_BYTES_MAX ||
+        strlen(s->vault) >= ENDPOINT_BYTES_MAX) {
         return "--connect is needed: the coordinator's control endpoint, such "
                "as ipc:///run/cajal/workers.sock or tcp://HOST:PORT";
     }
@@ -89,19 +102,33 @@ static const char *misfit(struct settings *s)
         return "--data or --runtime is needed: where other workers reach this "
                "one";
     }
-    if (s->data[0] == '\0' && is_beyond_loopback(s->connect)) {
+    if (s->data[0] == '\0' && settings_is_beyond_loopback(s->connect)) {
         return "--data is needed with a coordinator on another host: "
                "tcp://HOST:* with a HOST that the other workers can reach";
     }
-    if (is_wildcard(s->data)) {
-        return "--data names every address of this machine: give the one that "
+    if (is_wildcard(s->data) || is_wildcard(s->vault)) {
+        return "--data or --vault names every address of this machine: give "
+               "the one that "
                "the other workers can reach";
     }
-    if (!s->insecure &&
-        (is_beyond_loopback(s->connect) || is_beyond_loopback(s->data))) {
-        return "a tcp endpoint beyond loopback is neither encrypted nor "
-               "checked in this release: use ipc or 127.0.0.1, or say "
-               "--insecure on a network that you trust";
+    if (strcmp(s->data_curve, "on") != 0 && strcmp(s->data_curve, "off") != 0) {
+        return "--data-curve is on or off";
+    }
+    s->curve = strcmp(s->data_curve, "on") == 0;
+    if (!s->insecure && s->keys[0] == '\0' &&
+        (settings_is_beyond_loopback(s->connect) ||
+         settings_is_beyond_loopback(s->data) ||
+         settings_is_beyond_loopback(s->vault))) {
+        return "a tcp endpoint beyond loopback needs keys: make a bundle for "
+               "this worker with `cajal keys add NAME` and say --keys DIR, or "
+               "use ipc or 127.0.0.1, or say --insecure on a network that you "
+               "trust";
+    }
+    if (!s->insecure && !s->curve &&
+        (settings_is_beyond_loopback(s->data) ||
+         settings_is_beyond_loopback(s->vault))) {
+        return "--data-curve off lets everybody send who reaches the port: "
+               "say --insecure too, on a network that you trust";
     }
     if (!find_level(s->log, &s->level)) {
         return "--log is one of debug, info, warn, error";

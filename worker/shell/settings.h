@@ -15,10 +15,14 @@ struct settings {
     char name[PATH_BYTES_MAX];
     char connect[PATH_BYTES_MAX]; /* the coordinator's control endpoint */
     char data[PATH_BYTES_MAX];    /* to bind; empty: ipc in runtime */
+    char vault[PATH_BYTES_MAX];   /* likewise, for copies of shards */
     char kernels[PATH_BYTES_MAX]; /* OpenBLAS core type, or "auto" */
     char log[PATH_BYTES_MAX];
     char log_file[PATH_BYTES_MAX];
     uint64_t threads;
+    char keys[PATH_BYTES_MAX];       /* this worker's bundle; "": none */
+    char data_curve[PATH_BYTES_MAX]; /* "on" or "off" */
+    bool curve;                      /* data_curve is "on" */
     bool insecure;
     enum log_level level; /* of log */
 };
@@ -30,5 +34,8 @@ enum status settings_parse(int argc,
                            struct settings *out,
                            char *message,
                            size_t message_size) MUST_CHECK;
+
+/* A tcp endpoint that other machines may reach. */
+bool settings_is_beyond_loopback(const char *endpoint);
 
 #endif /* WORKER_SHELL_SETTINGS_H */

@@ -70,9 +70,11 @@ void slot_open(struct slot *slot,
                const struct wire_assign *assign,
                uint32_t worker)
 {
+    struct holdings_rule rule = holdings_on_assign(assign);
     enum status status = STATUS_OK;
 
     CHECK(!slot->used);
+    vault_drop(slot->services->vault, &rule);
     slot->used = true;
     slot->closing = false;
     slot->memory = memory;
@@ -80,10 +82,10 @@ void slot_open(struct slot *slot,
     slot->worker = worker;
     slot->why[0] = '\0';
     log_line(LOG_INFO, "slot", "session_assigned",
-             "job=j%llu term=%llu step=%llu workers=%u records=%u",
+             "job=j%llu term=%llu step=%llu workers=%u records=%u point=%d",
              (unsigned long long)assign->job, (unsigned long long)assign->term,
              (unsigned long long)assign->step, assign->peers_count,
-             assign->records_count);
+             assign->records_count, assign->from_point);
     status =
         streams_get(slot->services->streams, assign->spec, on_stream, slot);
     if (status != STATUS_OK) {
@@ -136,7 +138,7 @@ static void on_cut(void *owner,
     struct wire message = {.kind = WIRE_SHARD_CUT,
                            .shard_cut = {.job = slot->assign.job,
                                          .term = slot->assign.term,
-                                         .version = copy->version}};
+                                         .version = copy->cut.version}};
 
     if (status != STATUS_OK) {
         /* The worker's own disk has no part in it. */
@@ -149,14 +151,52 @@ static void on_cut(void *owner,
     }
     message.shard_cut.record = (struct shard_record *)(uintptr_t)record;
     slot->hooks.send(slot->hooks.owner, &message);
-    session_stored(slot->session, copy->local);
+    session_stored(slot->session, copy->cut.local);
+}
+
+/* The next worker of the placement, in a ring. NULL: there is no other. */
+static const struct wire_peer *buddy_of(const struct slot *slot)
+{
+    const struct wire_assign *assign = &slot->assign;
+    uint32_t self = 0;
+
+    while (assign->peers[self].worker != slot->worker) {
+        self++;
+        CHECK(self < assign->peers_count);
+    }
+    return assign->peers_count > 1
+               ? &assign->peers[(self + 1) % assign->peers_count]
+               : NULL;
+}
+
+static void keep_copy(struct slot *slot, struct copy *copy)
+{
+    struct vault_copy kept = {.key = {.job = slot->assign.job,
+                                      .line = copy->cut.line,
+                                      .interval = copy->cut.interval,
+                                      .layer = copy->layer,
+                                      .shard = copy->shard},
+                              .term = slot->assign.term,
+                              .kept = copy->cut.kept,
+                              .cost_us = copy->cost_us,
+                              .buddy = buddy_of(slot)};
+
+    vault_keep(slot->services->vault, &kept, &copy->pieces);
 }
 
 static void session_cut(void *owner, struct copy *copy)
 {
     struct slot *slot = owner;
-    enum status status = cutter_add(slot->services->cutter, copy, on_cut, slot);
+    enum status status = STATUS_OK;
 
+    if (copy->cut.keep) {
+        keep_copy(slot, copy);
+    }
+    if (copy->cut.version == 0) {
+        copy_close(copy);
+        return;
+    }
+    status = cutter_add(slot->services->cutter, copy, on_cut, slot);
     if (status != STATUS_OK) {
         copy_close(copy);
         session_fail(slot->session, FAULT_NO_MEMORY, status_text(status));
@@ -191,7 +231,7 @@ static void session_wake(void *owner)
     slot->hooks.wake(slot->hooks.owner);
 }
 
-/* Loading: shards in the background, then records, then links. */
+/* Loading: shards in the background, then records or copies, then links. */
 
 static void on_links_timer(struct slot *slot)
 {
@@ -230,8 +270,7 @@ static void begin_links(struct slot *slot)
         if (peer->worker == slot->worker) {
             continue;
         }
-        status = exchange_connect(slot->services->exchange, peer->worker,
-                                  peer->endpoint);
+        status = exchange_connect(slot->services->exchange, peer);
         if (status != STATUS_OK) {
             (void)snprintf(slot->why, sizeof(slot->why),
                            "worker w%u has a data endpoint that does not "
@@ -275,6 +314,24 @@ static void begin_records(struct slot *slot)
         return;
     }
     loader_start(slot->loader);
+}
+
+static void begin_point(struct slot *slot)
+{
+    struct pointloader_options options = {.loop = slot->services->loop,
+                                          .context = slot->services->context,
+                                          .session = slot->session,
+                                          .assign = &slot->assign,
+                                          .vault = slot->services->vault,
+                                          .done = on_loaded,
+                                          .owner = slot};
+    enum status status = pointloader_open(&options, &slot->pointloader);
+
+    if (status != STATUS_OK) {
+        stage_failed(slot, SLOT_LOADED, status, status_text(status));
+        return;
+    }
+    pointloader_start(slot->pointloader);
 }
 
 static void make_session(void *owner)
@@ -326,6 +383,8 @@ static void on_made(void *owner)
         stage_failed(slot, SLOT_LOADED, slot->status, slot->why);
     } else if (slot->assign.records_count > 0) {
         begin_records(slot);
+    } else if (slot->assign.from_point) {
+        begin_point(slot);
     } else {
         begin_links(slot);
     }
@@ -350,6 +409,8 @@ static void release(struct slot *slot)
     cutter_forget(slot->services->cutter, slot);
     loader_close(slot->loader);
     slot->loader = NULL;
+    pointloader_close(slot->pointloader);
+    slot->pointloader = NULL;
     session_close(slot->session);
     slot->session = NULL;
     streams_put(slot->services->streams, slot->stream);
@@ -388,6 +449,24 @@ void slot_close(struct slot *slot)
         session_stop(slot->session);
     }
     try_release(slot);
+}
+
+/* Of this session, and of a shard that another worker has. */
+bool slot_expects(const struct slot *slot, const struct piece_header *header)
+{
+    const struct wire_assign *assign = &slot->assign;
+    uint32_t at = header->shard;
+
+    if (!slot->used || slot->closing || assign->job != header->job ||
+        assign->term != header->term ||
+        header->layer >= assign->arch->layers_count ||
+        header->shard >= assign->arch->layers[header->layer].shards_count) {
+        return false;
+    }
+    for (uint32_t l = 0; l < header->layer; l++) {
+        at += assign->arch->layers[l].shards_count;
+    }
+    return assign->owners[at] != slot->worker;
 }
 
 static void on_timer(void *owner)

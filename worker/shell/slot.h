@@ -12,12 +12,16 @@
 #include "worker/shell/cutter.h"
 #include "worker/shell/exchange.h"
 #include "worker/shell/loader.h"
+#include "worker/shell/pointloader.h"
 #include "worker/shell/session.h"
 #include "worker/shell/streams.h"
+#include "worker/shell/trust.h"
+#include "worker/shell/vault.h"
 
 /* What all slots of a process share; borrowed. */
 struct services {
     struct loop *loop;
+    struct link_context *context;
     struct jobs *background; /* reading, hashing, making shards */
     struct jobs *compute;    /* NULL: operations run on the loop's thread */
     uint32_t threads;        /* of compute; 1 without a pool */
@@ -25,6 +29,8 @@ struct services {
     struct chunks *chunks;
     struct cutter *cutter;
     struct streams *streams;
+    struct vault *vault;
+    struct trust *trust;
 };
 
 enum slot_notice { SLOT_OPENED = 1, SLOT_LOADED, SLOT_FAULTED, SLOT_CLOSED };
@@ -60,11 +66,12 @@ struct slot {
     struct wire_assign assign;
     uint32_t worker; /* this one's id */
     struct stream *stream;
-    struct session *made;    /* the background's, while under way */
-    struct session *session; /* NULL until made */
-    struct loader *loader;
-    enum status status;    /* of what comes back */
-    enum fault_kind fault; /* after SLOT_FAULTED */
+    struct session *made;            /* the background's, while under way */
+    struct session *session;         /* NULL until made */
+    struct loader *loader;           /* from a version's records, or */
+    struct pointloader *pointloader; /* from copies in memory */
+    enum status status;              /* of what comes back */
+    enum fault_kind fault;           /* after SLOT_FAULTED */
     char why[ERROR_BYTES_MAX];
 };
 
@@ -82,5 +89,8 @@ void slot_open(struct slot *slot,
                uint32_t worker);
 void slot_load(struct slot *slot);
 void slot_close(struct slot *slot);
+
+/* Does its session wait for such copies of others' shards? */
+bool slot_expects(const struct slot *slot, const struct piece_header *header);
 
 #endif /* WORKER_SHELL_SLOT_H */

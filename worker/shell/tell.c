@@ -30,7 +30,9 @@ void tell_hello(struct control *control,
                 const struct settings *settings,
                 const struct fingerprint *fingerprint,
                 uint64_t incarnation,
-                const char *endpoint)
+                const char *endpoint,
+                const char *vault_endpoint,
+                const struct trust *trust)
 {
     struct wire message = {.kind = WIRE_HELLO};
     struct wire_hello *hello = &message.hello;
@@ -47,6 +49,9 @@ void tell_hello(struct control *control,
         copy(hello->host, sizeof(hello->host), "?");
     }
     copy(hello->endpoint, sizeof(hello->endpoint), endpoint);
+    hello->key = *trust_shown(trust);
+    hello->curve = trust_curve(trust);
+    copy(hello->vault_endpoint, sizeof(hello->vault_endpoint), vault_endpoint);
     tell_now(control, &message);
 }
 
@@ -61,6 +66,13 @@ void tell_heartbeat(struct control *control,
 void tell_goodbye(struct control *control)
 {
     struct wire message = {.kind = WIRE_GOODBYE};
+
+    tell_now(control, &message);
+}
+
+void tell_leave(struct control *control)
+{
+    struct wire message = {.kind = WIRE_LEAVE};
 
     tell_now(control, &message);
 }

@@ -5,16 +5,20 @@
 #include "worker/shell/control.h"
 #include "worker/shell/fingerprint.h"
 #include "worker/shell/settings.h"
+#include "worker/shell/trust.h"
 
 /* Only now, or not at all: see control.h. */
 void tell_hello(struct control *control,
                 const struct settings *settings,
                 const struct fingerprint *fingerprint,
                 uint64_t incarnation,
-                const char *endpoint);
+                const char *endpoint,
+                const char *vault_endpoint,
+                const struct trust *trust);
 void tell_heartbeat(struct control *control,
                     const struct wire_heartbeat *heartbeat);
 void tell_goodbye(struct control *control);
+void tell_leave(struct control *control);
 
 /* Kept until the coordinator can be reached. why: a sentence where status is
  * not OK. */

@@ -30,7 +30,8 @@ struct script {
     const char *raw; /* instead: bytes that are no message */
     grpc_status_code code;
     const char *details;
-    bool silent; /* nothing at all, until the client gives up */
+    bool silent;  /* nothing at all, until the client gives up */
+    bool foreign; /* it does not say that it is a coordinator */
 };
 
 /* A gRPC server on a thread of its own, one call at a time. */
@@ -77,14 +78,20 @@ static void answer(struct server *s, grpc_call *call)
         script->details != NULL ? script->details : "");
     grpc_op status = {.op = GRPC_OP_SEND_STATUS_FROM_SERVER};
     grpc_op closed = {.op = GRPC_OP_RECV_CLOSE_ON_SERVER};
+    grpc_metadata mark = {.key = grpc_slice_from_static_string(RPC_MARK_KEY),
+                          .value =
+                              grpc_slice_from_static_string(RPC_MARK_VALUE)};
+    grpc_op greeting = {.op = GRPC_OP_SEND_INITIAL_METADATA};
     int cancelled = 0;
 
+    greeting.data.send_initial_metadata.count = script->foreign ? 0 : 1;
+    greeting.data.send_initial_metadata.metadata = &mark;
     closed.data.recv_close_on_server.cancelled = &cancelled;
     if (script->silent) {
         batch(s, call, closed);
         return;
     }
-    batch(s, call, (grpc_op){.op = GRPC_OP_SEND_INITIAL_METADATA});
+    batch(s, call, greeting);
     for (size_t i = 0; i < script->messages_count; i++) {
         grpc_byte_buffer *bytes = NULL;
 
@@ -345,6 +352,33 @@ static void test_channel__refuses_an_answer_that_is_none(void **state)
     assert_null(reply);
 }
 
+/* Another gRPC service, whatever it says. */
+static void test_channel__knows_a_service_that_is_no_coordinator(void **state)
+{
+    static const struct script scripts[] = {
+        {.foreign = true,
+         .code = GRPC_STATUS_UNIMPLEMENTED,
+         .details = "Method not found!"},
+        {.foreign = true,
+         .code = GRPC_STATUS_PERMISSION_DENIED,
+         .details = "Received http2 header with status: 403"},
+        {.foreign = true, .raw = "\x0a\x7f"},
+        {.foreign = true},
+    };
+    struct server *s = *state;
+    Cajal__V1__AboutReply *reply = NULL;
+
+    for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
+        s->script = scripts[i];
+        assert_int_equal(about(s, &reply), STATUS_UNAVAILABLE);
+        assert_int_equal(cajal_error(s->cajal)->code, GRPC_STATUS_UNAVAILABLE);
+        assert_non_null(strstr(cajal_error(s->cajal)->text,
+                               "does not speak Cajal's protocol"));
+        assert_non_null(strstr(cajal_error(s->cajal)->text, s->target));
+    }
+    assert_null(reply);
+}
+
 static void test_channel__keeps_off_the_network_unless_told(void **state)
 {
     struct cajal_options options = {.address = "10.0.0.1:7070"};
@@ -371,6 +405,7 @@ int main(void)
         TEST(test_channel__lets_a_stream_be_asked_again),
         TEST(test_channel__says_in_words_that_nobody_is_there),
         TEST(test_channel__refuses_an_answer_that_is_none),
+        TEST(test_channel__knows_a_service_that_is_no_coordinator),
         cmocka_unit_test(test_channel__keeps_off_the_network_unless_told),
     };
 #undef TEST

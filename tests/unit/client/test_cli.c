@@ -82,6 +82,56 @@ static void test_cli__takes_values_in_every_form(void **state)
     assert_int_equal(line.cli.timeout_ms, 120000);
 }
 
+static void test_cli__takes_a_range_of_workers_for_a_job(void **state)
+{
+    struct line line;
+
+    (void)state;
+    assert_int_equal(parse(&line, "cajal run a.yaml -w 1:3"), STATUS_OK);
+    assert_int_equal(line.cli.workers_min, 1);
+    assert_int_equal(line.cli.workers, 3);
+
+    assert_int_equal(parse(&line, "cajal launch a.yaml --workers=2"),
+                     STATUS_OK);
+    assert_int_equal(line.cli.workers_min, 0);
+    assert_int_equal(line.cli.workers, 2);
+}
+
+static void test_cli__refuses_what_is_no_range_of_workers(void **state)
+{
+    static const char *const words[] = {
+        "3:1", "0:2", "1:", ":2", "1:65", "1:2:3", "a:b", "1-2", "12345678:2"};
+    struct line line;
+    char text[64];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        (void)snprintf(text, sizeof(text), "cajal run a.yaml -w %s", words[i]);
+        assert_int_equal(parse(&line, text), STATUS_INVALID);
+        assert_non_null(strstr(line.message, "from 1 to 64, or MIN:MAX"));
+    }
+    assert_int_equal(parse(&line, "cajal up -w 1:3"), STATUS_INVALID);
+    assert_non_null(strstr(line.message, "a range is for `run`"));
+}
+
+static void test_cli__knows_the_verbs_of_workers(void **state)
+{
+    struct line line;
+
+    (void)state;
+    assert_int_equal(parse(&line, "cajal drain w1 --timeout 2m -o json"),
+                     STATUS_OK);
+    assert_string_equal(line.cli.arguments[0], "w1");
+    assert_int_equal(line.cli.timeout_ms, 120000);
+    assert_true(line.cli.json);
+
+    assert_int_equal(parse(&line, "cajal cordon w1"), STATUS_OK);
+    assert_int_equal(parse(&line, "cajal uncordon w1"), STATUS_OK);
+    assert_int_equal(parse(&line, "cajal drain"), STATUS_INVALID);
+    assert_non_null(strstr(line.message, "Usage: cajal drain WORKER"));
+    assert_non_null(strstr(cli_help_exit_codes(), "\n  8    still going"));
+}
+
 static void test_cli__treats_all_as_words_after_two_dashes(void **state)
 {
     struct line line;
@@ -292,6 +342,9 @@ int main(void)
         cmocka_unit_test(test_cli__takes_flags_before_and_after_the_verb),
         cmocka_unit_test(test_cli__takes_a_verbs_flag_before_the_verb),
         cmocka_unit_test(test_cli__takes_values_in_every_form),
+        cmocka_unit_test(test_cli__takes_a_range_of_workers_for_a_job),
+        cmocka_unit_test(test_cli__refuses_what_is_no_range_of_workers),
+        cmocka_unit_test(test_cli__knows_the_verbs_of_workers),
         cmocka_unit_test(test_cli__treats_all_as_words_after_two_dashes),
         cmocka_unit_test(test_cli__suggests_the_nearest_verb),
         cmocka_unit_test(test_cli__explains_words_of_other_tools),

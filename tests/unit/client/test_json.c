@@ -183,11 +183,12 @@ static void test_json__weighs_tasks_by_their_examples(void **state)
 
     (void)state;
     m.version = (char *)"v3";
+    m.task = 7; /* the newest ones: seven are older */
     m.examples = 300;
     m.correct = 300;
     m.loss_sum = 30;
     json_add_evaluation(document, &m);
-    m.task = 1;
+    m.task = 8;
     m.examples = 100;
     m.correct = 0;
     m.loss_sum = 170;
@@ -197,6 +198,7 @@ static void test_json__weighs_tasks_by_their_examples(void **state)
     assert_string_equal(json_text(document, "version"), "v3");
     assert_true(json_number(document, "accuracy") == 0.75);
     assert_true(json_number(document, "loss") == 0.5);
+    assert_true(json_number(document, "left_out") == 7);
     assert_int_equal(
         cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(document, "tasks")),
         2);
@@ -211,7 +213,8 @@ static void test_json__says_null_for_what_cannot_be_known(void **state)
     json_finish_evaluation(document);
 
     assert_json(document, "{\"schema\":\"cajal.v1.Evaluation\",\"tasks\":[],"
-                          "\"accuracy\":null,\"loss\":null,\"examples\":0}");
+                          "\"accuracy\":null,\"loss\":null,\"examples\":0,"
+                          "\"left_out\":0}");
 }
 
 static void test_json__gathers_what_show_streams(void **state)

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -240,6 +241,40 @@ static void test_print__shows_jobs_with_their_reason(void **state)
         "there\n");
 }
 
+/* Before its first version a job has none to name. */
+static void test_print__names_no_version_where_there_is_none(void **state)
+{
+    static const char status[] =
+        "{\"job\":\"j1\",\"name\":\"a\",\"state\":\"waiting\",\"head\":\"%s\","
+        "\"versions\":%d}";
+    char json[200];
+    char *text = NULL;
+
+    (void)state;
+    (void)snprintf(json, sizeof(json), status, "", 0);
+    text = rendered(json, print_status, 80, NULL);
+    assert_null(strstr(text, "version"));
+    free(text);
+    (void)snprintf(json, sizeof(json), status, "v2", 3);
+    text = rendered(json, print_status, 80, NULL);
+    assert_non_null(strstr(text, "version     v2, 3 in all"));
+    free(text);
+}
+
+static void test_print__says_which_tasks_are_left_out(void **state)
+{
+    (void)state;
+    assert_renders("{\"tasks\":[{\"task\":174,\"examples\":10,"
+                   "\"accuracy\":1,\"loss\":0.5}],\"examples\":10,"
+                   "\"accuracy\":1,\"loss\":0.5,\"left_out\":174}",
+                   print_evaluation, 80,
+                   "TASK     EXAMPLES  ACCURACY   LOSS\n"
+                   "task174        10     1.000  0.500\n"
+                   "all            10     1.000  0.500\n"
+                   "The oldest 174 tasks are left out: 126 are evaluated at "
+                   "most.\n");
+}
+
 static void test_print__lets_nobody_drive_the_terminal(void **state)
 {
     char *text = rendered("{\"tags\":[{\"name\":\"a\\u001b[2Jb\","
@@ -337,6 +372,8 @@ int main(void)
         cmocka_unit_test(test_print__keeps_the_diff_readable_at_60),
         cmocka_unit_test(test_print__shows_metrics),
         cmocka_unit_test(test_print__shows_jobs_with_their_reason),
+        cmocka_unit_test(test_print__names_no_version_where_there_is_none),
+        cmocka_unit_test(test_print__says_which_tasks_are_left_out),
         cmocka_unit_test(test_print__lets_nobody_drive_the_terminal),
         cmocka_unit_test(test_print__paints_only_where_it_may),
         cmocka_unit_test(test_print__follows_the_rules_of_colour),

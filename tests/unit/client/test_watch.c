@@ -130,6 +130,65 @@ static void test_watch__keeps_the_terminal_safe(void **state)
     free(text);
 }
 
+static char *shown(int columns, const char *reason)
+{
+    const struct look look = {.columns = columns, .terminal = true};
+    Cajal__V1__Event m = CAJAL__V1__EVENT__INIT;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    cJSON *event = NULL;
+
+    m.kind = (char *)"grow";
+    m.text = (char *)reason;
+    event = json_event(&m);
+    watch_event_line(&look, event, 7, out);
+    (void)fclose(out);
+    cJSON_Delete(event);
+    return text;
+}
+
+static void test_watch__hangs_what_does_not_fit_below_its_column(void **state)
+{
+    static const struct {
+        int columns;
+        const char *reason;
+        const char *shown;
+    } rows[] = {
+        {50, "hidden2 +16 (plateau): at most 8.12%",
+         " 00:07        grow     hidden2 +16 (plateau): at\n"
+         "                       most 8.12%\n"},
+        {50, "one two three four five six seven eight nine ten eleven twelve",
+         " 00:07        grow     one two three four five six\n"
+         "                       seven eight nine ten eleven\n"
+         "                       twelve\n"},
+        /* the 27 columns that there are, and one more */
+        {50, "hidden2 +16, plateau of 3.3",
+         " 00:07        grow     hidden2 +16, plateau of 3.3\n"},
+        {50, "hidden2 +16, plateau of 3.33",
+         " 00:07        grow     hidden2 +16, plateau of\n"
+         "                       3.33\n"},
+        /* columns are characters, not bytes */
+        {50, "hidden2 \xe2\x86\x92 16, plateau of 33",
+         " 00:07        grow     hidden2 \xe2\x86\x92 16, plateau of 33\n"},
+        /* neither a word that is too long nor a narrow terminal */
+        {50, "a_word_that_is_longer_than_the_room_for_it",
+         " 00:07        grow     a_word_that_is_longer_than_the_room_for_it\n"},
+        {42, "hidden2 +16 (plateau): at most 8.12%",
+         " 00:07        grow     hidden2 +16 (plateau): at most 8.12%\n"},
+        {0, "hidden2 +16 (plateau): at most 8.12%",
+         " 00:07        grow     hidden2 +16 (plateau): at most 8.12%\n"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char *text = shown(rows[i].columns, rows[i].reason);
+
+        assert_string_equal(text, rows[i].shown);
+        free(text);
+    }
+}
+
 static void test_watch__hides_what_comes_by_the_hundred(void **state)
 {
     (void)state;
@@ -180,6 +239,7 @@ int main(void)
         cmocka_unit_test(test_watch__draws_progress_for_people),
         cmocka_unit_test(test_watch__says_what_is_waited_for),
         cmocka_unit_test(test_watch__keeps_the_terminal_safe),
+        cmocka_unit_test(test_watch__hangs_what_does_not_fit_below_its_column),
         cmocka_unit_test(test_watch__hides_what_comes_by_the_hundred),
         cmocka_unit_test(test_watch__takes_only_finished_for_done),
         cmocka_unit_test(test_watch__maps_every_status_to_an_exit_code),

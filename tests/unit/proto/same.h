@@ -90,6 +90,8 @@ static inline void assert_same_grant(const struct grant *a,
     SAME(hold);
     SAME(closing);
     SAME(resumed);
+    SAME(keep);
+    SAME(kept);
     SAME(settings_count);
     for (uint32_t i = 0; i < a->settings_count; i++) {
         SAME(settings[i].setting);
@@ -193,6 +195,19 @@ static inline void assert_same_spec(const struct job_spec *a,
     SAME(report_every_steps);
 }
 
+static inline void assert_same_peers(const struct wire_peer *a,
+                                     const struct wire_peer *b,
+                                     uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        assert_int_equal(a[i].worker, b[i].worker);
+        assert_string_equal(a[i].endpoint, b[i].endpoint);
+        assert_string_equal(a[i].vault_endpoint, b[i].vault_endpoint);
+        assert_memory_equal(&a[i].key, &b[i].key, sizeof(a[i].key));
+        assert_int_equal(a[i].curve, b[i].curve);
+    }
+}
+
 static inline void assert_same_assign(const struct wire_assign *a,
                                       const struct wire_assign *b)
 {
@@ -205,10 +220,7 @@ static inline void assert_same_assign(const struct wire_assign *a,
     assert_same_shape(a->shape, b->shape);
     assert_same_arch(a->arch, b->arch);
     SAME(peers_count);
-    for (uint32_t i = 0; i < a->peers_count; i++) {
-        SAME(peers[i].worker);
-        assert_string_equal(a->peers[i].endpoint, b->peers[i].endpoint);
-    }
+    assert_same_peers(a->peers, b->peers, a->peers_count);
     SAME(owners_count);
     for (uint32_t i = 0; i < a->owners_count; i++) {
         SAME(owners[i]);
@@ -216,6 +228,15 @@ static inline void assert_same_assign(const struct wire_assign *a,
     SAME(records_count);
     for (uint32_t i = 0; i < a->records_count; i++) {
         assert_same_record(&a->records[i], &b->records[i]);
+    }
+    SAME(from_point);
+    SAME(point_line);
+    SAME(point_interval);
+    SAME(holders_count);
+    assert_same_peers(a->holders, b->holders, a->holders_count);
+    SAME(sources_count);
+    for (uint32_t i = 0; i < a->sources_count; i++) {
+        SAME(sources[i]);
     }
 }
 

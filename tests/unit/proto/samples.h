@@ -25,6 +25,9 @@ struct sample {
     struct report report;
     struct wire_peer peers[2];
     uint32_t owners[SAMPLE_SHARDS];
+    struct wire_peer holders[2];
+    struct curvekey roster[2];
+    uint32_t sources[SAMPLE_SHARDS];
     unsigned char policy[5];
     struct version version;
 };
@@ -120,6 +123,8 @@ static inline void sample_grant(struct grant *grant, uint64_t interval)
     grant->version = 8;
     grant->hold = true;
     grant->resumed = true;
+    grant->keep = true;
+    grant->kept = interval - 1;
     grant->settings_count = 2;
     grant->settings[0] = (struct grant_setting){SETTING_RATE, 0.125};
     grant->settings[1] = (struct grant_setting){SETTING_POLICY_BASE, -1e-300};
@@ -246,9 +251,17 @@ static inline void sample_init(struct sample *sample)
     sample_report(&sample->report);
     sample_text(sample->peers[0].endpoint, "ipc:///run/w0");
     sample_text(sample->peers[1].endpoint, "tcp://127.0.0.1:4001");
+    sample_text(sample->peers[0].vault_endpoint, "ipc:///run/v0");
+    sample_text(sample->peers[1].vault_endpoint, "tcp://127.0.0.1:4002");
+    memset(&sample->peers[1].key, 0x57, sizeof(sample->peers[1].key));
+    sample->peers[1].curve = true;
     sample->peers[1].worker = 6;
     sample->owners[1] = 6;
     sample->owners[3] = 6;
+    sample->holders[0] = sample->peers[1];
+    sample_text(sample->holders[1].vault_endpoint, "tcp://127.0.0.1:4003");
+    sample->holders[1].worker = 9;
+    sample->sources[2] = 1;
     sample_version(sample);
 }
 
@@ -264,6 +277,9 @@ static inline void sample_hello(struct wire_hello *hello)
     hello->pid = 4242;
     sample_text(hello->host, "h\xc3\xb6st");
     sample_text(hello->endpoint, "ipc:///run/w0");
+    sample_text(hello->vault_endpoint, "ipc:///run/v0");
+    memset(&hello->key, 0x4b, sizeof(hello->key));
+    hello->curve = true;
 }
 
 static inline void sample_assign(struct sample *sample,
@@ -285,11 +301,26 @@ static inline void sample_assign(struct sample *sample,
     assign->records = sample->records;
 }
 
+/* The same, its state from copies in memory instead of records. */
+static inline void sample_from_point(struct sample *sample,
+                                     struct wire_assign *assign)
+{
+    assign->records_count = 0;
+    assign->records = NULL;
+    assign->from_point = true;
+    assign->point_line = 3;
+    assign->point_interval = 20;
+    assign->holders_count = 2;
+    assign->holders = sample->holders;
+    assign->sources_count = SAMPLE_SHARDS;
+    assign->sources = sample->sources;
+}
+
 static const enum wire_kind sample_kinds[] = {
-    WIRE_HELLO,   WIRE_HEARTBEAT, WIRE_OPENED, WIRE_READY,
-    WIRE_REPORT,  WIRE_SHARD_CUT, WIRE_FAULT,  WIRE_GOODBYE,
-    WIRE_WELCOME, WIRE_REFUSE,    WIRE_OPEN,   WIRE_ASSIGN,
-    WIRE_GRANT,   WIRE_RELEASE,   WIRE_DROP,   WIRE_QUIT};
+    WIRE_HELLO,     WIRE_HEARTBEAT, WIRE_OPENED,  WIRE_READY,   WIRE_REPORT,
+    WIRE_SHARD_CUT, WIRE_FAULT,     WIRE_GOODBYE, WIRE_WELCOME, WIRE_REFUSE,
+    WIRE_OPEN,      WIRE_ASSIGN,    WIRE_GRANT,   WIRE_RELEASE, WIRE_DROP,
+    WIRE_QUIT,      WIRE_KEPT,      WIRE_LEAVE,   WIRE_ROSTER};
 enum { SAMPLE_KINDS = sizeof(sample_kinds) / sizeof(sample_kinds[0]) };
 
 /* A message of this kind; its pointers lead into sample. */
@@ -304,7 +335,7 @@ static inline void sample_wire(struct sample *sample,
         sample_hello(&wire->hello);
         break;
     case WIRE_HEARTBEAT:
-        wire->heartbeat = (struct wire_heartbeat){4, 300, 70000, 2};
+        wire->heartbeat = (struct wire_heartbeat){4, 300, 70000, 2, 500, 600};
         break;
     case WIRE_OPENED:
         wire->opened.job = 2;
@@ -343,9 +374,18 @@ static inline void sample_wire(struct sample *sample,
         wire->release = (struct wire_release){2, 5, 20};
         break;
     case WIRE_DROP:
-        wire->drop = (struct wire_drop){2, 5};
+        wire->drop = (struct wire_drop){2, 5, true};
+        break;
+    case WIRE_KEPT:
+        wire->kept = (struct wire_kept){2, 3, 20, 1, 2, 300};
+        break;
+    case WIRE_ROSTER:
+        memset(sample->roster, 0x4b, sizeof(sample->roster));
+        memset(&sample->roster[1], 0x57, sizeof(sample->roster[1]));
+        wire->roster = (struct wire_roster){2, sample->roster};
         break;
     case WIRE_GOODBYE:
+    case WIRE_LEAVE:
     case WIRE_QUIT:
         break;
     }

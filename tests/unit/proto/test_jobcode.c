@@ -12,8 +12,8 @@
 
 /* The job of good_text, field by field. */
 static const char golden_hex[] =
-    /* "CJOB", format 1 */
-    "434A4F420100"
+    /* "CJOB", format 2 */
+    "434A4F420200"
     /* name "ab" */
     "02006162"
     /* seed */
@@ -64,8 +64,8 @@ static const char golden_hex[] =
     "7B14AE47E17A843F"
     /* keep: every, on, last */
     "C800000000000000BE02000032000000"
-    /* run: workers, threads */
-    "0200000001000000";
+    /* run: workers, at least, threads */
+    "020000000000000001000000";
 
 enum { GOLDEN_BYTES = (sizeof(golden_hex) - 1) / 2 };
 
@@ -181,12 +181,30 @@ static void test_jobcode__tells_a_newer_format_from_damage(void **state)
 
     (void)state;
     memcpy(bytes, golden, GOLDEN_BYTES);
-    bytes[4] = 2;
+    bytes[4] = 3;
     assert_int_equal(jobcode_decode(bytes, sizeof(bytes), &spec),
                      STATUS_UNSUPPORTED);
     bytes[0] = 'X';
     assert_int_equal(jobcode_decode(bytes, sizeof(bytes), &spec),
                      STATUS_CORRUPT);
+}
+
+/* Format 1 lacks the least number of workers, four bytes before threads. */
+static void test_jobcode__reads_the_format_before(void **state)
+{
+    unsigned char bytes[GOLDEN_BYTES];
+    unsigned char again[JOBCODE_BYTES_MAX];
+    struct job_spec spec;
+
+    (void)state;
+    memcpy(bytes, golden, GOLDEN_BYTES);
+    memmove(&bytes[GOLDEN_BYTES - 8], &bytes[GOLDEN_BYTES - 4], 4);
+    bytes[4] = 1;
+
+    assert_int_equal(jobcode_decode(bytes, GOLDEN_BYTES - 4, &spec), STATUS_OK);
+
+    assert_int_equal(jobcode_encode(&spec, again), GOLDEN_BYTES);
+    assert_memory_equal(again, golden, GOLDEN_BYTES);
 }
 
 static void test_jobcode__leaves_the_job_untouched_where_a_field_is_wrong(
@@ -198,7 +216,7 @@ static void test_jobcode__leaves_the_job_untouched_where_a_field_is_wrong(
 
     (void)state;
     memcpy(bytes, golden, GOLDEN_BYTES);
-    bytes[GOLDEN_BYTES - 8] = 65; /* run.workers */
+    bytes[GOLDEN_BYTES - 12] = 65; /* run.workers */
     memset(&spec, 0x5A, sizeof(spec));
     memset(&before, 0x5A, sizeof(before));
 
@@ -250,6 +268,7 @@ int main(void)
         cmocka_unit_test(test_jobcode__refuses_more_bytes),
         cmocka_unit_test(test_jobcode__survives_every_byte_changed),
         cmocka_unit_test(test_jobcode__tells_a_newer_format_from_damage),
+        cmocka_unit_test(test_jobcode__reads_the_format_before),
         cmocka_unit_test(
             test_jobcode__leaves_the_job_untouched_where_a_field_is_wrong),
         cmocka_unit_test(test_jobcode__has_room_for_the_largest_job),

@@ -159,6 +159,30 @@ static void test_jobfile__reads_the_small_job(void **state)
     assert_int_equal(spec.run.workers, 2);
 }
 
+/* A job with these workers; a range of one number is that number. */
+static struct job_spec with_workers(const char *workers)
+{
+    char text[2048];
+
+    (void)snprintf(text, sizeof(text), "%.*srun: {workers: %s}\n",
+                   (int)(strstr(fashion, "run: ") - fashion), fashion, workers);
+    return job_of(text);
+}
+
+static void test_jobfile__reads_a_range_of_workers(void **state)
+{
+    struct job_spec spec;
+
+    (void)state;
+    spec = with_workers("2:4");
+    assert_int_equal(spec.run.workers, 4);
+    assert_int_equal(spec.run.workers_min, 2);
+
+    spec = with_workers("3:3");
+    assert_int_equal(spec.run.workers, 3);
+    assert_int_equal(spec.run.workers_min, 0);
+}
+
 static void test_jobfile__reads_the_policies_of_the_small_job(void **state)
 {
     struct job_spec spec;
@@ -478,6 +502,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_jobfile__reads_the_small_job),
+        cmocka_unit_test(test_jobfile__reads_a_range_of_workers),
         cmocka_unit_test(test_jobfile__reads_the_policies_of_the_small_job),
         cmocka_unit_test(test_jobfile__reads_the_long_forms),
         cmocka_unit_test(test_jobfile__reads_the_long_form_of_training),

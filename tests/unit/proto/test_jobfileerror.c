@@ -323,16 +323,16 @@ static const struct broken files[] = {
      "   like this: classes: 10\n"
      "4 errors\n"},
     {WHOLE "train: {replicas: 2}\n"
-           "run: {workers: '2:8'}\n",
+           "run: {workers: '8:2'}\n",
      {NULL},
      "bad.yaml:4:19: error: train.replicas: more than one replica is not in "
      "this release; use 1\n"
      "    4 | train: {replicas: 2}\n"
      "      |                   ^\n"
      "   like this: replicas: 1\n"
-     "bad.yaml:5:16: error: run.workers: a range of workers is not in this "
-     "release; use one number\n"
-     "    5 | run: {workers: '2:8'}\n"
+     "bad.yaml:5:16: error: run.workers: \"8:2\" is not a range from fewer to "
+     "more\n"
+     "    5 | run: {workers: '8:2'}\n"
      "      |                ^~~~~\n"
      "   like this: workers: 2\n"
      "2 errors\n"},

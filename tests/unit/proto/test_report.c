@@ -130,6 +130,89 @@ static void test_report__adds_every_field(void **state)
     assert_int_equal(a.utilities.count[3], 3);
 }
 
+static void make_full_report(struct report *r)
+{
+    memset(r, 0, sizeof(*r));
+    r->term = 5;
+    r->interval = 12;
+    r->layer = 1;
+    r->shard = 2;
+    r->sums.units = 20;
+    r->sums.h = 1.5;
+    r->candidates_count = 2;
+    r->candidates[1].utility = 0.25;
+    r->examples = 100;
+    r->loss_sum = 30.0;
+    r->evaluations_count = 1;
+    r->evaluations[0].loss_sum = 3.0;
+}
+
+static void test_report__hash_leaves_out_the_term_alone(void **state)
+{
+    static struct report r;
+    static const struct {
+        const char *name;
+        void *field;
+    } fields[] = {
+        {"interval", &r.interval},
+        {"layer", &r.layer},
+        {"shard", &r.shard},
+        {"units", &r.sums.units},
+        {"live", &r.sums.live},
+        {"eligible", &r.sums.eligible},
+        {"dormant", &r.sums.dormant},
+        {"sums.examples", &r.sums.examples},
+        {"h", &r.sums.h},
+        {"h_abs", &r.sums.h_abs},
+        {"h_square", &r.sums.h_square},
+        {"firings", &r.sums.firings},
+        {"taylor", &r.sums.taylor},
+        {"weight_abs", &r.sums.weight_abs},
+        {"weights", &r.sums.weights},
+        {"utility", &r.sums.utility},
+        {"activity", &r.sums.activity.count[0]},
+        {"utilities", &r.sums.utilities.count[HISTOGRAM_BINS - 1]},
+        {"candidate", &r.candidates[1].id.birth},
+        {"age", &r.candidates[0].age},
+        {"candidate's utility", &r.candidates[1].utility},
+        {"mean", &r.candidates[0].mean},
+        {"examples", &r.examples},
+        {"correct", &r.correct},
+        {"loss_sum", &r.loss_sum},
+        {"set", &r.evaluations[0].set},
+        {"evaluation", &r.evaluations[0].loss_sum},
+        {"not_finite", &r.not_finite},
+        {"not_finite_step", &r.not_finite_step},
+    };
+    uint64_t hash;
+
+    (void)state;
+    make_full_report(&r);
+    hash = report_hash(&r);
+    r.term = 6;
+    assert_true(report_hash(&r) == hash);
+    r.candidates[2].age = 7; /* beyond those that count */
+    assert_true(report_hash(&r) == hash);
+    for (size_t f = 0; f < sizeof(fields) / sizeof(fields[0]); f++) {
+        unsigned char *byte = fields[f].field;
+
+        *byte ^= 1;
+        if (report_hash(&r) == hash) {
+            fail_msg("%s is not in the hash", fields[f].name);
+        }
+        *byte ^= 1;
+    }
+    assert_true(report_hash(&r) == hash);
+}
+
+static void test_report__hash_of_several_depends_on_their_order(void **state)
+{
+    (void)state;
+    assert_true(report_hash_join(report_hash_join(0, 1), 2) !=
+                report_hash_join(report_hash_join(0, 2), 1));
+    assert_true(report_hash_join(0, 1) != report_hash_join(0, 2));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -137,6 +220,8 @@ int main(void)
         cmocka_unit_test(test_report__keeps_what_lies_outside_in_the_end_bins),
         cmocka_unit_test(test_report__merges_along_the_tree),
         cmocka_unit_test(test_report__adds_every_field),
+        cmocka_unit_test(test_report__hash_leaves_out_the_term_alone),
+        cmocka_unit_test(test_report__hash_of_several_depends_on_their_order),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

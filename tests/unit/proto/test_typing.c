@@ -143,6 +143,15 @@ static const struct broken values[] = {
      "    6 |   tasks: [{kind: rotate, count: 600}, {kind: none, count: 600}]\n"
      "      |          ^\n"
      "1 error\n"},
+    {DATA "  tasks: [{kind: rotate, count: 100}, {kind: none, count: 27}]\n"
+          "evaluate: {on: seen}\n",
+     {NULL},
+     "bad.yaml:7:16: error: evaluate.on: in this release, seen is for jobs of "
+     "at most 126 tasks; current is for any number\n"
+     "    7 | evaluate: {on: seen}\n"
+     "      |                ^~~~\n"
+     "   note: see bad.yaml:6:10 (data.tasks)\n"
+     "1 error\n"},
     {DATA "  tasks:\n"
           "    - {kind: none}\n"
           "    - {kind: rotate, examples: 100, passes: 2}\n",

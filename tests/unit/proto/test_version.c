@@ -272,8 +272,11 @@ CHANGE(closing_steps, sample->begun.closing = true)
 CHANGE(first_step_over, sample->begun.first_step = ((uint64_t)1 << 48) - 5)
 CHANGE(grant_task_over, sample->begun.task = TASKS_MAX)
 CHANGE(past_the_task, sample->begun.position = 602)
+CHANGE(empty_task, sample->begun.task_examples = sample->begun.position = 0)
 CHANGE(evaluate_over, sample->begun.evaluate_first = TASKS_MAX - 1)
 CHANGE(evaluate_wraps, sample->begun.evaluate_count = UINT32_MAX)
+CHANGE(evaluate_many, sample->begun.evaluate_first = 0;
+       sample->begun.evaluate_count = EVALUATED_TASKS_MAX + 1)
 CHANGE(settings_over, sample->begun.settings_count = GRANT_SETTINGS_MAX + 1)
 CHANGE(setting_zero, sample->begun.settings[0].setting = 0)
 CHANGE(setting_over, sample->begun.settings[0].setting = 2000)
@@ -295,7 +298,7 @@ CHANGE(record_layer, sample->records[1].layer = 1)
 CHANGE(record_order, sample->records[1].shard = 2)
 CHANGE(tensors_over, sample->records[0].tensors_count = SHARD_TENSORS_MAX + 1)
 CHANGE(evaluations_over,
-       sample->records[0].evaluations_count = REPORT_EVALUATIONS_MAX + 1)
+       sample->records[0].evaluations_count = REPORT_EVALUATIONS_MAX / 2 + 1)
 CHANGE(tensor_unnamed, sample->records[2].tensors[1].name[0] = '\0')
 CHANGE(rows_over, sample->records[0].tensors[0].rows = UNITS_MAX + 1)
 CHANGE(columns_over, sample->records[0].tensors[0].columns = UNITS_MAX + 1)
@@ -342,6 +345,8 @@ static void test_version__that_breaks_a_rule_is_not_written(void **state)
                                          change_fan_in_over,
                                          change_born_over,
                                          change_no_steps,
+                                         change_empty_task,
+                                         change_evaluate_many,
                                          change_closing_steps,
                                          change_first_step_over,
                                          change_grant_task_over,

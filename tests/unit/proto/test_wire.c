@@ -98,7 +98,10 @@ static void assert_same_hello(const struct wire_hello *a,
     SAME(threads);
     SAME(pid);
     assert_string_equal(a->host, b->host);
+    SAME_BYTES(key);
+    SAME(curve);
     assert_string_equal(a->endpoint, b->endpoint);
+    assert_string_equal(a->vault_endpoint, b->vault_endpoint);
 }
 
 static void assert_same_from_worker(const struct wire *a, const struct wire *b)
@@ -112,6 +115,8 @@ static void assert_same_from_worker(const struct wire *a, const struct wire *b)
         SAME(heartbeat.shard_steps);
         SAME(heartbeat.bytes_sent);
         SAME(heartbeat.turns);
+        SAME(heartbeat.kept_bytes);
+        SAME(heartbeat.buddy_bytes);
         break;
     case WIRE_OPENED:
         SAME(opened.job);
@@ -140,6 +145,14 @@ static void assert_same_from_worker(const struct wire *a, const struct wire *b)
         SAME(fault.term);
         SAME(fault.kind);
         assert_string_equal(a->fault.text, b->fault.text);
+        break;
+    case WIRE_KEPT:
+        SAME(kept.job);
+        SAME(kept.line);
+        SAME(kept.interval);
+        SAME(kept.layer);
+        SAME(kept.shard);
+        SAME(kept.cost_us);
         break;
     default:
         break;
@@ -181,6 +194,12 @@ static void assert_same_from_coordinator(const struct wire *a,
     case WIRE_DROP:
         SAME(drop.job);
         SAME(drop.term);
+        SAME(drop.forget);
+        break;
+    case WIRE_ROSTER:
+        SAME(roster.count);
+        assert_memory_equal(a->roster.keys, b->roster.keys,
+                            a->roster.count * sizeof(*a->roster.keys));
         break;
     default:
         break;
@@ -213,6 +232,39 @@ static void test_wire__an_assignment_may_ask_for_fresh_weights(void **state)
     assert_int_equal(through(fixture), STATUS_OK);
     assert_int_equal(fixture->received.assign.records_count, 0);
     assert_null(fixture->received.assign.records);
+}
+
+static void test_wire__an_assignment_may_start_from_copies(void **state)
+{
+    struct fixture *fixture = *state;
+
+    sample_wire(&fixture->sample, WIRE_ASSIGN, &fixture->wire);
+    sample_from_point(&fixture->sample, &fixture->wire.assign);
+
+    assert_int_equal(through(fixture), STATUS_OK);
+
+    assert_same_assign(&fixture->wire.assign, &fixture->received.assign);
+}
+
+static void test_wire__an_assignment_starts_from_one_thing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct wire_assign *assign = &fixture->wire.assign;
+
+    sample_wire(&fixture->sample, WIRE_ASSIGN, &fixture->wire);
+    sample_from_point(&fixture->sample, assign);
+    assign->records_count = SAMPLE_SHARDS;
+    assign->records = fixture->sample.records;
+    assert_int_equal(through(fixture), STATUS_INVALID);
+
+    sample_wire(&fixture->sample, WIRE_ASSIGN, &fixture->wire);
+    sample_from_point(&fixture->sample, assign);
+    assign->from_point = false;
+    assert_int_equal(through(fixture), STATUS_INVALID);
+    assign->holders_count = 0;
+    assert_int_equal(through(fixture), STATUS_INVALID);
+    assign->sources_count = 0;
+    assert_int_equal(through(fixture), STATUS_OK);
 }
 
 /* Four layers as wide as can be, born over a long life. */
@@ -286,9 +338,14 @@ static void test_wire__has_these_bytes(void **state)
         size_t size;
         const char *bytes;
     } golden[] = {
-        {WIRE_HEARTBEAT, 13,
-         "\x12\x0b\x08\x04\x10\xac\x02\x18\xf0\xa2\x04"
-         "\x20\x02"},
+        {WIRE_HEARTBEAT, 19,
+         "\x12\x11\x08\x04\x10\xac\x02\x18\xf0\xa2\x04"
+         "\x20\x02\x28\xf4\x03\x30\xd8\x04"},
+        {WIRE_KEPT, 15,
+         "\x4a\x0d\x08\x02\x10\x03\x18\x14\x20\x01\x28\x02"
+         "\x30\xac\x02"},
+        {WIRE_LEAVE, 2, "\x52\x00"},
+        {WIRE_DROP, 9, "\xb2\x04\x06\x08\x02\x10\x05\x18\x01"},
         {WIRE_GOODBYE, 2, "\x42\x00"},
         {WIRE_RELEASE, 9, "\xaa\x04\x06\x08\x02\x10\x05\x18\x14"},
         {WIRE_QUIT, 3, "\xba\x04\x00"},
@@ -303,6 +360,37 @@ static void test_wire__has_these_bytes(void **state)
         assert_memory_equal(bytes, golden[i].bytes, size);
         mem_free(bytes);
     }
+}
+
+/* Without a key it takes no bytes: older workers know nothing of it. */
+static void test_wire__a_key_is_fields_12_and_13_of_a_hello(void **state)
+{
+    static const char golden[] = "\x0a\x4c\x0a\x01w\x2a\x20"
+                                 "0123456789abcdef0123456789abcdef\x52\x01"
+                                 "e\x62\x20"
+                                 "KKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKK\x68\x01";
+    struct fixture *fixture = *state;
+    struct wire wire = {.kind = WIRE_HELLO};
+    unsigned char *bytes = NULL;
+    size_t size = 0;
+
+    sample_text(wire.hello.name, "w");
+    sample_text(wire.hello.endpoint, "e");
+    memcpy(wire.hello.fingerprint.b, "0123456789abcdef0123456789abcdef", 32);
+    memset(&wire.hello.key, 'K', sizeof(wire.hello.key));
+    wire.hello.curve = true;
+    assert_int_equal(wire_encode(&wire, &bytes, &size), STATUS_OK);
+    assert_int_equal(size, sizeof(golden) - 1);
+    assert_memory_equal(bytes, golden, size);
+    mem_free(bytes);
+
+    wire.hello.key = (struct curvekey){.b = {0}};
+    wire.hello.curve = false;
+    assert_int_equal(wire_encode(&wire, &bytes, &size), STATUS_OK);
+    assert_int_equal(size, sizeof(golden) - 1 - 36);
+    assert_int_equal(decode(fixture, bytes, size), STATUS_OK);
+    assert_false(curvekey_given(&fixture->received.hello.key));
+    mem_free(bytes);
 }
 
 /* --- Damage --- */
@@ -549,9 +637,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_wire__comes_back_as_it_was),
         TEST(test_wire__an_assignment_may_ask_for_fresh_weights),
+        TEST(test_wire__an_assignment_may_start_from_copies),
+        TEST(test_wire__an_assignment_starts_from_one_thing),
         TEST(test_wire__has_room_for_the_widest_model),
         TEST(test_wire__an_error_comes_without_a_shape),
         TEST(test_wire__has_these_bytes),
+        TEST(test_wire__a_key_is_fields_12_and_13_of_a_hello),
         TEST(test_wire__cut_short_anywhere_is_invalid),
         TEST(test_wire__survives_every_flipped_byte),
         TEST(test_wire__says_so_when_any_allocation_fails),

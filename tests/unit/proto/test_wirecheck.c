@@ -45,6 +45,20 @@ static char *text_of(size_t count)
     return long_text;
 }
 
+/* A valid point: the peers have the copies. */
+static void point_at(Cajal__V1__Assign *assign)
+{
+    static uint32_t sources[SAMPLE_SHARDS];
+
+    memset(sources, 0, sizeof(sources));
+    assign->n_records = 0;
+    assign->from_point = true;
+    assign->holders = assign->peers;
+    assign->n_holders = assign->n_peers;
+    assign->sources = sources;
+    assign->n_sources = SAMPLE_SHARDS;
+}
+
 /* Kind, what is wrong, and how it is made so. */
 #define WRECKS(X)                                                              \
     X(HELLO, nameless, e->hello->name = empty)                                 \
@@ -73,6 +87,7 @@ static char *text_of(size_t count)
     X(OPENED, tasks, e->opened->shape->task_examples = many_numbers;           \
       e->opened->shape->n_task_examples = TASKS_MAX + 1)                       \
     X(OPENED, task, e->opened->shape->task_examples[1] = UINT64_MAX)           \
+    X(OPENED, empty_task, e->opened->shape->task_examples[1] = 0)              \
     X(READY, job, e->ready->job = 0)                                           \
     X(READY, status, e->ready->status = UINT32_MAX)                            \
     X(READY, error, e->ready->error = text_of(ERROR_BYTES_MAX))                \
@@ -147,6 +162,14 @@ static char *text_of(size_t count)
     X(ASSIGN, nowhere, e->assign->peers[1]->endpoint = empty)                  \
     X(ASSIGN, endpoint,                                                        \
       e->assign->peers[1]->endpoint = text_of(ENDPOINT_BYTES_MAX))             \
+    X(ASSIGN, key_short, e->assign->peers[1]->key.len = 31)                    \
+    X(ASSIGN, key_none, e->assign->peers[1]->key.len = 0)                      \
+    X(ASSIGN, key_zero, memset(e->assign->peers[1]->key.data, 0, 32))          \
+    X(ROSTER, key_short, e->roster->keys[1].len = 31)                          \
+    X(ROSTER, key_none, e->roster->keys[0].len = 0)                            \
+    X(HELLO, key_short, e->hello->key.len = 31)                                \
+    X(HELLO, key_none, e->hello->key.len = 0)                                  \
+    X(HELLO, key_zero, memset(e->hello->key.data, 0, 32))                      \
     X(ASSIGN, no_owners, e->assign->n_owners = 0)                              \
     X(ASSIGN, owner_less, e->assign->n_owners--)                               \
     X(ASSIGN, owners, e->assign->owners = (uint32_t *)many_numbers;            \
@@ -157,9 +180,38 @@ static char *text_of(size_t count)
       e->assign->records = repeated(e->assign->records[0], 1025);              \
       e->assign->n_records = LAYERS_MAX * SHARDS_MAX + 1)                      \
     X(ASSIGN, record, e->assign->records[2]->shard = 1)                        \
+    X(ASSIGN, vault,                                                           \
+      e->assign->peers[1]->vault_endpoint = text_of(ENDPOINT_BYTES_MAX))       \
+    X(ASSIGN, holders_without_a_point, e->assign->n_holders = 1;               \
+      e->assign->holders = e->assign->peers)                                   \
+    X(ASSIGN, sources_without_a_point, e->assign->n_sources = SAMPLE_SHARDS;   \
+      e->assign->sources = (uint32_t *)many_numbers)                           \
+    X(ASSIGN, point_and_records, size_t records = e->assign->n_records;        \
+      point_at(e->assign); e->assign->n_records = records)                     \
+    X(ASSIGN, point_interval, point_at(e->assign);                             \
+      e->assign->point_interval = UINT64_MAX)                                  \
+    X(ASSIGN, no_holders, point_at(e->assign); e->assign->n_holders = 0)       \
+    X(ASSIGN, holders, point_at(e->assign);                                    \
+      e->assign->holders = repeated(e->assign->peers[0], 65);                  \
+      e->assign->n_holders = WORKERS_MAX + 1)                                  \
+    X(ASSIGN, holder_twice, point_at(e->assign);                               \
+      e->assign->holders = repeated(e->assign->peers[0], 2))                   \
+    X(ASSIGN, holder_nowhere, point_at(e->assign);                             \
+      e->assign->holders[1]->vault_endpoint = empty)                           \
+    X(ASSIGN, source_less, point_at(e->assign); e->assign->n_sources--)        \
+    X(ASSIGN, sources, point_at(e->assign);                                    \
+      e->assign->sources = (uint32_t *)many_numbers;                           \
+      e->assign->n_sources = LAYERS_MAX * SHARDS_MAX + 1)                      \
+    X(ASSIGN, source, point_at(e->assign); e->assign->sources[3] = 2)          \
+    X(KEPT, job, e->kept->job = 0)                                             \
+    X(KEPT, interval, e->kept->interval = UINT64_MAX)                          \
+    X(KEPT, layer, e->kept->layer = LAYERS_MAX)                                \
+    X(KEPT, shard, e->kept->shard = SHARDS_MAX)                                \
+    X(HELLO, vault, e->hello->vault_endpoint = text_of(ENDPOINT_BYTES_MAX))    \
     X(GRANT, job, e->grant->job = 0)                                           \
     X(GRANT, missing, e->grant->grant = NULL)                                  \
     X(GRANT, steps, e->grant->grant->steps = 0)                                \
+    X(GRANT, kept, e->grant->grant->kept = UINT64_MAX)                         \
     X(RELEASE, job, e->release->job = 0)                                       \
     X(RELEASE, interval, e->release->interval = UINT64_MAX)                    \
     X(DROP, job, e->drop->job = 0)
@@ -233,6 +285,21 @@ static void test_wirecheck__accepts_what_breaks_no_rule(void **state)
     }
 }
 
+static void from_a_point(Cajal__V1__Envelope *e)
+{
+    point_at(e->assign);
+}
+
+static void test_wirecheck__accepts_a_point(void **state)
+{
+    struct sample sample;
+
+    (void)state;
+    sample_init(&sample);
+
+    assert_int_equal(received(&sample, WIRE_ASSIGN, from_a_point), STATUS_OK);
+}
+
 static void test_wirecheck__refuses_each_broken_rule(void **state)
 {
     struct sample sample;
@@ -271,6 +338,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wirecheck__accepts_what_breaks_no_rule),
+        cmocka_unit_test(test_wirecheck__accepts_a_point),
         cmocka_unit_test(test_wirecheck__refuses_each_broken_rule),
         cmocka_unit_test(test_wirecheck__knows_no_other_kinds),
     };

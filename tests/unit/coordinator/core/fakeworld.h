@@ -4,186 +4,7 @@
 #ifndef TESTS_UNIT_COORDINATOR_CORE_FAKEWORLD_H
 #define TESTS_UNIT_COORDINATOR_CORE_FAKEWORLD_H
 
-#include "base/bytes.h"
-#include "base/check.h"
-#include "base/mem.h"
-#include "base/rng.h"
-#include "base/text.h"
-#include "coordinator/core/coord.h"
-#include "coordinator/core/state.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-enum { FAKE_WORKERS_MAX = 4, FAKE_VERSIONS_MAX = 256, QUEUE_MAX = 1024 };
-
-/* What a fake worker knows of the one job that it may host. */
-struct fake_worker {
-    bool alive;
-    uint32_t number;
-    uint64_t incarnation;
-    uint64_t job;
-    uint64_t term;
-    uint64_t owned[LAYERS_MAX]; /* masks of shards */
-    uint32_t layers_count;
-    struct arch *arch; /* moved on by the grants, like real shards */
-};
-
-struct fake_event {
-    struct coord_event event;
-    struct wire message;
-    struct report *report;       /* owned */
-    struct shard_record *record; /* owned */
-};
-
-struct fakeworld {
-    struct coord *coord;
-    struct actions *actions;
-    uint64_t now_ms;
-    struct data_shape *shape;
-    struct fake_worker workers[FAKE_WORKERS_MAX];
-    struct version *versions[FAKE_VERSIONS_MAX]; /* by number */
-    uint32_t versions_count;
-    void *memory[JOBS_MAX];
-    struct job_record records[JOBS_MAX];
-    struct fake_event *queue[QUEUE_MAX];
-    uint32_t queue_first;
-    uint32_t queue_count;
-    uint64_t journaled; /* intervals below it, on this line */
-    bool hold_commits;  /* the store is slow: commits are not answered */
-    bool hold_states;   /* nor are records of jobs */
-    bool fail_restores;
-    char *log; /* one line per decision, version, reply and state */
-    size_t log_size;
-    struct text text;
-    char *journal; /* what was decided, without terms */
-    struct text journal_text;
-    bool not_finite; /* the next report says so */
-    double damage;   /* of a lesion, as the guard measures it */
-};
-
-static struct fake_event *fake_queue(struct fakeworld *w)
-{
-    struct fake_event *e = mem_new(sizeof(*e));
-
-    assert_non_null(e);
-    assert_true(w->queue_count < QUEUE_MAX);
-    w->queue[(w->queue_first + w->queue_count++) % QUEUE_MAX] = e;
-    return e;
-}
-
-static struct fake_event *fake_message(struct fakeworld *w, uint32_t worker)
-{
-    struct fake_event *e = fake_queue(w);
-
-    e->event.type = COORD_MESSAGE;
-    e->event.message.peer = worker + 100;
-    e->event.message.message = &e->message;
-    return e;
-}
-
-static void fake_hello(struct fakeworld *w, uint32_t worker)
-{
-    struct fake_event *e = fake_message(w, worker);
-
-    w->workers[worker].alive = true;
-    w->workers[worker].incarnation++;
-    e->message.kind = WIRE_HELLO;
-    (void)snprintf(e->message.hello.name, NAME_BYTES_MAX, "w%u",
-                   (unsigned)worker);
-    e->message.hello.incarnation = w->workers[worker].incarnation;
-    e->message.hello.protocol = WIRE_PROTOCOL;
-    e->message.hello.threads = 1;
-}
-
-static void fake_lose(struct fakeworld *w, uint32_t worker)
-{
-    struct fake_event *e = fake_queue(w);
-
-    w->workers[worker].alive = false;
-    w->workers[worker].term = 0;
-    e->event.type = COORD_PEER_LOST;
-    e->event.peer_lost.peer = worker + 100;
-}
-
-static void fake_request(struct fakeworld *w, struct request request)
-{
-    struct fake_event *e = fake_queue(w);
-
-    e->event.type = COORD_REQUEST;
-    e->event.request = request;
-}
-
-/* A number in [0, 1) that depends on nothing but its arguments. */
-static double fake_number(uint64_t a, uint64_t b)
-{
-    return (double)rng_unit(rng_draw(1, RNG_TEST, a, b, 0).v[0]);
-}
-
-/* Figures that depend on the units and the interval alone, so that a replay
- * reports the same. */
-static void fake_fill(struct fakeworld *w,
-                      const struct fake_worker *worker,
-                      const struct grant *grant,
-                      struct report *r)
-{
-    const struct arch_layer *layer = &worker->arch->layers[r->layer];
-    uint32_t first = arch_first_of_shard(layer, r->shard);
-    bool output = r->layer + 1 == worker->layers_count;
-    uint64_t end = grant->first_step + grant->steps;
-
-    r->sums.units = layer->shard_units[r->shard];
-    for (uint32_t u = first; u < first + layer->shard_units[r->shard]; u++) {
-        const struct unit *unit = &layer->units[u];
-        struct candidate c = {
-            .id = unit->id, .age = end - unit->born_step, .mean = 0.5};
-        uint32_t at = r->candidates_count;
-
-        if (unit->state != UNIT_LIVE) {
-            continue;
-        }
-        r->sums.live++;
-        c.utility = fake_number(unit->id.birth, grant->interval);
-        r->sums.utility += c.utility;
-        if (c.age <= 100) {
-            continue;
-        }
-        r->sums.eligible++;
-        if (at == REPORT_CANDIDATES_MAX) {
-            continue;
-        }
-        while (at > 0 && r->candidates[at - 1].utility > c.utility) {
-            r->candidates[at] = r->candidates[at - 1];
-            at--;
-        }
-        r->candidates[at] = c;
-        r->candidates_count++;
-    }
-    if (output) {
-        r->examples = (uint64_t)grant->steps * 10;
-        r->correct = r->examples / 2;
-        r->loss_sum = 0.5 * (double)r->examples;
-        r->not_finite = w->not_finite && grant->steps > 0;
-        r->not_finite_step = grant->first_step;
-        if (grant->guard) { /* of a resumed grant too: part of the cut */
-            r->evaluations_count = 2;
-            r->evaluations[0] = (struct evaluation){
-                EVALUATION_GUARD_BEFORE, grant->task, 256, 200, 100.0};
-            r->evaluations[1] =
-                (struct evaluation){EVALUATION_GUARD_AFTER, grant->task, 256,
-                                    199, 100.0 * (1 + w->damage)};
-        }
-        for (uint32_t t = 0; t < grant->evaluate_count; t++) {
-            r->evaluations[r->evaluations_count++] = (struct evaluation){
-                EVALUATION_HELD_OUT, grant->evaluate_first + t, 50, 25, 30.0};
-        }
-    }
-}
+#include "tests/unit/coordinator/core/fakeparts.h"
 
 static void fake_assign(struct fakeworld *w,
                         uint32_t number,
@@ -196,6 +17,13 @@ static void fake_assign(struct fakeworld *w,
     worker->job = a->job;
     worker->term = a->term;
     worker->layers_count = a->arch->layers_count;
+    worker->from_point = a->from_point;
+    worker->buddy = NO_WORKER;
+    for (uint32_t p = 0; p < a->peers_count && a->peers_count > 1; p++) {
+        if (a->peers[p].worker == worker->number) {
+            worker->buddy = a->peers[(p + 1) % a->peers_count].worker;
+        }
+    }
     memset(worker->owned, 0, sizeof(worker->owned));
     for (uint32_t l = 0; l < a->arch->layers_count; l++) {
         for (uint32_t s = 0; s < a->arch->layers[l].shards_count; s++) {
@@ -236,6 +64,40 @@ static void fake_cut(struct fakeworld *w,
                                 .record = e->record};
 }
 
+static void fake_tell_kept(struct fakeworld *w,
+                           uint32_t number,
+                           const struct wire_kept *kept)
+{
+    struct fake_event *e = fake_message(w, number);
+
+    e->message.kind = WIRE_KEPT;
+    e->message.kept = *kept;
+}
+
+/* The owner's copy, then the buddy's. */
+static void fake_kept(struct fakeworld *w,
+                      uint32_t number,
+                      const struct grant *grant,
+                      uint32_t layer,
+                      uint32_t shard)
+{
+    struct wire_kept kept = {.job = w->workers[number].job,
+                             .line = grant->line,
+                             .interval = grant->interval,
+                             .layer = layer,
+                             .shard = shard,
+                             .cost_us = 100};
+
+    fake_tell_kept(w, number, &kept);
+    kept.cost_us = 0;
+    for (uint32_t i = 0; i < FAKE_WORKERS_MAX && !w->no_buddies; i++) {
+        if (w->workers[i].alive &&
+            w->workers[i].number == w->workers[number].buddy) {
+            fake_tell_kept(w, i, &kept);
+        }
+    }
+}
+
 static void fake_grant(struct fakeworld *w,
                        uint32_t number,
                        const struct grant *grant)
@@ -245,6 +107,7 @@ static void fake_grant(struct fakeworld *w,
     if (grant->term != worker->term) {
         return;
     }
+    worker->kept = grant->kept;
     for (uint32_t e = 0; e < grant->edits_count && !grant->resumed; e++) {
         assert_int_equal(arch_apply(worker->arch, &grant->edits[e],
                                     grant->units, grant->first_step),
@@ -260,6 +123,9 @@ static void fake_grant(struct fakeworld *w,
             if (grant->version != 0 && !grant->resumed) {
                 fake_cut(w, number, grant, l, s);
             }
+            if (grant->keep && !grant->resumed && w->keeps) {
+                fake_kept(w, number, grant, l, s);
+            }
             if (grant->hold) {
                 continue;
             }
@@ -274,6 +140,10 @@ static void fake_grant(struct fakeworld *w,
             e->report->layer = l;
             e->report->shard = s;
             fake_fill(w, worker, grant, e->report);
+            if (w->odd_bits) {
+                e->report->sums.taylor = 1.0;
+                w->odd_bits = false;
+            }
         }
     }
 }
@@ -302,7 +172,11 @@ static void fake_send(struct fakeworld *w,
         fake_assign(w, number, &message->assign);
     } else if (message->kind == WIRE_GRANT) {
         fake_grant(w, number, message->grant.grant);
+    } else if (message->kind == WIRE_QUIT) {
+        w->workers[number].alive = false;
+        w->workers[number].quits++;
     } else if (message->kind == WIRE_DROP) {
+        w->workers[number].forgets += message->drop.forget;
         if (w->workers[number].job == message->drop.job) {
             w->workers[number].term = 0;
         }
@@ -397,6 +271,42 @@ static struct fake_event *fake_stored(struct fakeworld *w, uint64_t token)
     return e;
 }
 
+static void fake_point(struct fakeworld *w, const struct action *action)
+{
+    const struct job *job = &w->coord->jobs[action->slot];
+    struct version *v = NULL;
+
+    if (action->point.none) {
+        w->no_point = true;
+        w->points_dropped++;
+        return;
+    }
+    if (w->fail_points) {
+        fake_stored(w, action->token)->event.stored.status = STATUS_FULL;
+        return;
+    }
+    assert_true(w->points_count < FAKE_POINTS_MAX);
+    v = fake_version(w, job, &job->making_cut);
+    v->number = job->record.head;
+    v->shards_count = 0;
+    w->points[w->points_count++] = v;
+    w->no_point = false;
+    if (!w->hold_points) {
+        fake_stored(w, action->token);
+    }
+}
+
+/* As coordinator/shell/loader.c. */
+static const struct version *fake_stored_point(const struct fakeworld *w,
+                                               uint64_t head)
+{
+    if (w->no_point || w->points_count == 0 ||
+        w->points[w->points_count - 1]->number != head) {
+        return NULL;
+    }
+    return w->points[w->points_count - 1];
+}
+
 static void fake_restore(struct fakeworld *w, const struct action *action)
 {
     const struct version *from = w->versions[action->restore.from];
@@ -432,6 +342,10 @@ static void fake_load(struct fakeworld *w, const struct action *action)
     struct fake_event *e = fake_queue(w);
     const struct version *v = w->versions[action->load.version];
 
+    if (action->load.point && fake_stored_point(w, action->load.version)) {
+        v = fake_stored_point(w, action->load.version);
+        e->event.loaded.point = true;
+    }
     e->event.type = COORD_LOADED;
     e->event.loaded.token = action->token;
     e->event.loaded.status = v == NULL ? STATUS_NOT_FOUND : STATUS_OK;
@@ -449,6 +363,8 @@ static void fake_journal(struct fakeworld *w, const struct action *action)
     const struct grant *g = action->journal.grant;
 
     w->journaled = g->interval + 1;
+    assert_true(g->interval < FAKE_INTERVALS_MAX);
+    w->hashes[g->interval] = action->journal.reports_hash;
     for (uint32_t i = 0; i < action->journal.decisions_count; i++) {
         const struct decision *d = &action->journal.decisions[i];
 
@@ -469,6 +385,17 @@ static void fake_journal(struct fakeworld *w, const struct action *action)
     }
     if (action->token != 0) {
         fake_stored(w, action->token);
+    }
+}
+
+static void fake_check(struct fakeworld *w, const struct action *action)
+{
+    struct fake_event *e = fake_stored(w, action->token);
+
+    w->checks++;
+    if (w->hashes[action->journal.grant->interval] !=
+        action->journal.reports_hash) {
+        e->event.stored.status = STATUS_CORRUPT;
     }
 }
 
@@ -499,6 +426,12 @@ static void fake_do(struct fakeworld *w, const struct action *action)
         break;
     case ACTION_STORE_JOURNAL:
         fake_journal(w, action);
+        break;
+    case ACTION_CHECK_JOURNAL:
+        fake_check(w, action);
+        break;
+    case ACTION_STORE_POINT:
+        fake_point(w, action);
         break;
     case ACTION_COMMIT:
         fake_keep(w, fake_version(w, job, job_cut(job, action->commit.cut)));
@@ -637,6 +570,9 @@ static void fake_close(struct fakeworld *w)
     }
     for (uint32_t v = 0; v < FAKE_VERSIONS_MAX; v++) {
         fake_free_version(w->versions[v]);
+    }
+    for (uint32_t p = 0; p < w->points_count; p++) {
+        fake_free_version(w->points[p]);
     }
     for (uint32_t s = 0; s < JOBS_MAX; s++) {
         mem_free(w->memory[s]);

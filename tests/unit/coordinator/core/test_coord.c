@@ -64,7 +64,7 @@ static void test_coord__runs_a_job_from_launch_to_end(void **state)
                                 "[0] state running\n"
                                 "[0] version v1 start\n"
                                 "[0] version v2 task: task 0 ended\n"
-                                "[0] version v3 end\n"
+                                "[0] version v3 task: task 1 ended\n"
                                 "[0] state finished\n");
     assert_int_equal(w->coord->jobs[0].record.step, 800);
     assert_int_equal(w->coord->jobs[0].record.head, 3);
@@ -82,7 +82,7 @@ static void test_coord__waits_for_as_many_workers_as_wanted(void **state)
 
     assert_int_equal(job_visible_state(&w->coord->jobs[0]), JOB_WAITING);
     assert_string_equal(w->coord->jobs[0].record.reason,
-                        "needs 3 idle workers, 2 of 2 here are idle");
+                        "needs 3 workers, 2 of 2 here are idle");
 
     fake_hello(w, 2);
     fake_run(w, 100000);
@@ -109,7 +109,9 @@ static void test_coord__a_lost_worker_changes_no_decision(void **state)
     fake_run(w, 1000000);
 
     assert_true(said(w, "state finished"));
-    assert_true(said(w, "worker w1 hung up; back to v"));
+    assert_true(said(
+        w,
+        "worker w1 is lost (its process ended, or its link broke); back to v"));
     assert_true(w->coord->jobs[0].record.replayed_steps > 0);
     assert_string_equal(w->journal, quiet.journal);
     assert_true(strlen(w->journal) > 1000);
@@ -530,6 +532,38 @@ static void test_coord__evaluates_a_version_without_touching_the_job(
     assert_int_equal(members_idle(&w->coord->members), 2);
 }
 
+/* More tasks than a report can tell of: the newest. */
+static void test_coord__evaluates_the_newest_of_many_tasks(void **state)
+{
+    struct fakeworld *w = *state;
+    struct job_spec spec = fake_spec();
+    const struct job *session = &w->coord->jobs[1];
+    const struct grant *grant;
+    uint64_t interval;
+
+    w->shape->tasks_count = 200;
+    for (uint32_t t = 0; t < 200; t++) {
+        w->shape->task_examples[t] = 10;
+    }
+    spec.keep.on = 0;
+    fake_launch(w, &spec);
+    fake_run(w, 1000000);
+    assert_true(said(w, "state finished"));
+    fake_request(
+        w, (struct request){
+               .id = 9, .kind = REQUEST_EVALUATE, .job = 1, .version = 2});
+    while (session->phase != PHASE_RUNNING) {
+        fake_run(w, 1);
+    }
+
+    interval = session->first;
+    grant = &session->grants[interval % GRANTS_MAX];
+    assert_int_equal(grant->evaluate_count, EVALUATED_TASKS_MAX);
+    assert_int_equal(grant->evaluate_first, 200 - EVALUATED_TASKS_MAX);
+    fake_run(w, 1000000);
+    assert_true(said(w, "reply evaluated"));
+}
+
 static void test_coord__shuts_down_with_running_jobs_cut(void **state)
 {
     struct fakeworld *w = *state;
@@ -584,6 +618,7 @@ int main(void)
         TEST(test_coord__counts_settings_since_the_newest_version),
         TEST(test_coord__a_fault_that_comes_again_pauses),
         TEST(test_coord__evaluates_a_version_without_touching_the_job),
+        TEST(test_coord__evaluates_the_newest_of_many_tasks),
         TEST(test_coord__shuts_down_with_running_jobs_cut),
         TEST(test_coord__refuses_a_worker_that_computes_other_bits),
     };

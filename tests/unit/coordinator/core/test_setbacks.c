@@ -124,8 +124,6 @@ static void test_setbacks__a_setting_waits_for_the_end_of_a_replay(void **state)
 
     (void)snprintf(line, sizeof(line), "reply takes effect at step %llu",
                    (unsigned long long)journaled * 50);
-    puts(w->log);
-    puts(line);
     assert_true(said(w, line));
     assert_true(said(w, "state finished"));
 }
@@ -282,6 +280,127 @@ static void test_setbacks__nothing_is_decided_before_the_first_version(
     assert_int_equal(w->journaled, 0);
 }
 
+/* --- Workers without room --- */
+
+static void answer_busy(struct fakeworld *w, enum wire_kind kind)
+{
+    for (uint32_t i = 0; i < w->queue_count; i++) {
+        struct fake_event *e = w->queue[(w->queue_first + i) % QUEUE_MAX];
+
+        if (e->event.type != COORD_MESSAGE || e->message.kind != kind) {
+            continue;
+        }
+        if (kind == WIRE_OPENED) {
+            e->message.opened.status = STATUS_BUSY;
+            (void)snprintf(e->message.opened.error, ERROR_BYTES_MAX,
+                           "all places are taken");
+        } else {
+            e->message.ready.status = STATUS_BUSY;
+        }
+    }
+}
+
+static void test_setbacks__who_cannot_open_is_asked_again_in_a_second(
+    void **state)
+{
+    struct fakeworld *w = *state;
+    struct job_spec spec = fake_spec();
+
+    spec.run.workers = 1;
+    fake_launch(w, &spec);
+    run_until(w, PHASE_OPENING);
+    assert_int_equal(job_of(w)->opener, 0);
+    answer_busy(w, WIRE_OPENED);
+    fake_run(w, 1000);
+
+    assert_int_equal(job_of(w)->phase, PHASE_WAITING);
+    assert_int_equal(members_idle(&w->coord->members), 2);
+    assert_string_equal(job_of(w)->record.reason,
+                        "waits for worker w0, which has no room at the "
+                        "moment: all places are taken");
+    assert_int_equal(coord_deadline_ms(w->coord), 1000);
+
+    /* The other one is asked then, and it is busy, too: w0 again. */
+    pass_time(w, 1000, 3);
+    fake_run(w, 1);
+    assert_int_equal(job_of(w)->phase, PHASE_OPENING);
+    assert_int_equal(job_of(w)->opener, 1);
+    answer_busy(w, WIRE_OPENED);
+    fake_run(w, 1000);
+    assert_int_equal(job_of(w)->phase, PHASE_WAITING);
+    pass_time(w, 1000, 3);
+    fake_run(w, 1);
+    assert_int_equal(job_of(w)->opener, 0);
+    fake_run(w, 1000000);
+    assert_true(said(w, "state finished"));
+    assert_true(job_of(w)->record.reason[0] == 0);
+}
+
+static void test_setbacks__who_has_no_place_is_asked_again_in_a_second(
+    void **state)
+{
+    struct fakeworld *w = *state;
+    struct job_spec spec = fake_spec();
+
+    fake_hello(w, 2);
+    fake_launch(w, &spec);
+    run_until(w, PHASE_PLACING);
+    answer_busy(w, WIRE_READY);
+    fake_run(w, 1000);
+
+    assert_int_equal(job_of(w)->phase, PHASE_WAITING);
+    assert_string_equal(job_of(w)->record.reason,
+                        "waits for worker w0, which has no room at the moment");
+    assert_int_equal(w->now_ms, 0);
+    pass_time(w, 999, 7);
+    fake_run(w, 1000);
+    assert_int_equal(job_of(w)->phase, PHASE_WAITING);
+    pass_time(w, 1, 7);
+    fake_run(w, 1);
+    assert_int_equal(job_of(w)->placed, 6);
+    fake_run(w, 1000000);
+    assert_true(said(w, "state finished"));
+}
+
+/* --- A coordinator that stood still --- */
+
+static void test_setbacks__who_stood_still_reads_before_it_judges(void **state)
+{
+    struct fakeworld *w = *state;
+    struct job_spec spec = fake_spec();
+    uint64_t term;
+
+    fake_launch(w, &spec);
+    fake_run(w, 80);
+    term = job_of(w)->term;
+    assert_int_equal(job_of(w)->phase, PHASE_RUNNING);
+    w->now_ms += 40000; /* above the timeout and the patience with a stall */
+
+    /* Timers ring before the mail that waits is read. */
+    struct coord_event event = {.type = COORD_TIMEOUT};
+    fake_step(w, &event);
+    assert_int_equal(members_present(&w->coord->members), 2);
+    fake_run(w, 1000000);
+
+    assert_true(said(w, "state finished"));
+    assert_int_equal(job_of(w)->term, term);
+    assert_int_equal(job_of(w)->record.replayed_steps, 0);
+}
+
+static void test_setbacks__who_stays_silent_is_spared_but_once(void **state)
+{
+    struct fakeworld *w = *state;
+    struct coord_event event = {.type = COORD_TIMEOUT};
+
+    w->now_ms += 6000;
+    fake_step(w, &event);
+    assert_int_equal(members_present(&w->coord->members), 2);
+    assert_int_equal(coord_deadline_ms(w->coord), 11000);
+    w->now_ms += 6000; /* late again */
+    fake_step(w, &event);
+    assert_int_equal(members_present(&w->coord->members), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -296,6 +415,10 @@ int main(void)
         TEST(test_setbacks__a_silent_worker_is_told_to_drop_its_sessions),
         TEST(test_setbacks__who_asked_to_pause_is_answered_by_a_pause),
         TEST(test_setbacks__nothing_is_decided_before_the_first_version),
+        TEST(test_setbacks__who_cannot_open_is_asked_again_in_a_second),
+        TEST(test_setbacks__who_has_no_place_is_asked_again_in_a_second),
+        TEST(test_setbacks__who_stood_still_reads_before_it_judges),
+        TEST(test_setbacks__who_stays_silent_is_spared_but_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

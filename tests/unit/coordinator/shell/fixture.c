@@ -70,7 +70,7 @@ void fixture_record(struct job_record *record, uint64_t job)
     memset(record, 0, sizeof(*record));
     record->job = job;
     record->state = JOB_RUNNING;
-    set_text(record->reason, "needs 2 idle workers");
+    set_text(record->reason, "needs 2 workers");
     sample_spec(&record->spec);
     record->shape_known = true;
     sample_shape(&record->shape);

@@ -34,6 +34,17 @@ static void make_sample(void)
     decisions[1] = (struct decision){POLICY_PLATEAU, 1, 0, 0, "still gaining"};
 }
 
+static size_t encode(const struct grant *from, void *out)
+{
+    const struct journal_entry entry = {.grant = from,
+                                        .line = 2,
+                                        .reports_hash = 0x1234567890abcdef,
+                                        .decisions = decisions,
+                                        .decisions_count = 2};
+
+    return journalcode_encode(&entry, out);
+}
+
 static bool decode(const void *from, size_t size)
 {
     return journalcode_decode(from, size, &back) == STATUS_OK;
@@ -46,10 +57,12 @@ static void test_journalcode__gives_back_what_it_took(void **state)
     (void)state;
     make_sample();
 
-    size = journalcode_encode(&grant, 3, decisions, 2, bytes);
+    size = encode(&grant, bytes);
     assert_int_equal(journalcode_decode(bytes, size, &back), STATUS_OK);
 
     assert_true(back.has_grant);
+    assert_true(back.has_hash);
+    assert_true(back.reports_hash == 0x1234567890abcdef);
     assert_int_equal(back.line, 3);
     assert_int_equal(back.interval, 12);
     assert_int_equal(back.settings[0].setting, SETTING_RATE);
@@ -64,11 +77,11 @@ static void test_journalcode__does_not_depend_on_the_term(void **state)
 
     (void)state;
     make_sample();
-    size = journalcode_encode(&grant, 3, decisions, 2, bytes);
+    size = encode(&grant, bytes);
     grant.term = 7;
     grant.hold = true;
 
-    assert_int_equal(journalcode_encode(&grant, 3, decisions, 2, again), size);
+    assert_int_equal(encode(&grant, again), size);
     assert_memory_equal(bytes, again, size);
 }
 
@@ -79,7 +92,7 @@ static void test_journalcode__takes_decisions_without_a_grant(void **state)
     (void)state;
     make_sample();
 
-    size = journalcode_encode(NULL, 2, decisions, 2, bytes);
+    size = encode(NULL, bytes);
     assert_int_equal(journalcode_decode(bytes, size, &back), STATUS_OK);
 
     assert_false(back.has_grant);
@@ -93,7 +106,7 @@ static void test_journalcode__peeks_at_settings(void **state)
 
     (void)state;
     make_sample();
-    size = journalcode_encode(&grant, 3, decisions, 2, bytes);
+    size = encode(&grant, bytes);
 
     assert_int_equal(journalcode_peek(bytes, size, &back), STATUS_OK);
     assert_int_equal(back.settings_count, 1);
@@ -106,7 +119,7 @@ static void test_journalcode__withstands_any_bytes(void **state)
 
     (void)state;
     make_sample();
-    size = journalcode_encode(&grant, 3, decisions, 2, bytes);
+    size = encode(&grant, bytes);
 
     fixture_torture(bytes, size, decode);
 }
@@ -119,9 +132,63 @@ static void test_journalcode__refuses_edits_of_units_that_are_not_there(
     (void)state;
     make_sample();
     grant.edits[0].units_count = 3;
-    size = journalcode_encode(&grant, 3, decisions, 2, bytes);
+    size = encode(&grant, bytes);
 
     assert_int_equal(journalcode_decode(bytes, size, &back), STATUS_CORRUPT);
+}
+
+/* A record as the releases before wrote it: format 1, no hash. */
+static void test_journalcode__reads_the_first_format(void **state)
+{
+    enum { HASH_AT = 46 + 8 + 4 };
+    size_t size;
+
+    (void)state;
+    make_sample();
+    size = encode(&grant, bytes);
+    memmove(bytes + HASH_AT, bytes + HASH_AT + 8, size - HASH_AT - 8);
+    bytes[4] = 1;
+
+    assert_int_equal(journalcode_decode(bytes, size - 8, &back), STATUS_OK);
+
+    assert_false(back.has_hash);
+    assert_int_equal(back.interval, 12);
+    assert_int_equal(back.settings[0].setting, SETTING_RATE);
+    assert_string_equal(back.decisions[1].reason, "still gaining");
+}
+
+static void test_journalcode__refuses_a_later_format(void **state)
+{
+    size_t size;
+
+    (void)state;
+    make_sample();
+    size = encode(&grant, bytes);
+    bytes[4] = 3;
+
+    assert_int_equal(journalcode_decode(bytes, size, &back),
+                     STATUS_UNSUPPORTED);
+}
+
+static void test_journalcode__sums_all_but_the_version(void **state)
+{
+    size_t size;
+    uint64_t sum;
+
+    (void)state;
+    make_sample();
+    size = encode(&grant, bytes);
+    sum = journalcode_sum(bytes, size);
+
+    grant.version = 0;
+    assert_int_equal(encode(&grant, again), size);
+    assert_true(journalcode_sum(again, size) == sum);
+    for (size_t i = 0; i < size; i++) {
+        again[i] ^= 1;
+        assert_true((journalcode_sum(again, size) == sum) ==
+                    (i >= 46 && i < 54));
+        again[i] ^= 1;
+    }
 }
 
 int main(void)
@@ -134,6 +201,9 @@ int main(void)
         cmocka_unit_test(test_journalcode__withstands_any_bytes),
         cmocka_unit_test(
             test_journalcode__refuses_edits_of_units_that_are_not_there),
+        cmocka_unit_test(test_journalcode__reads_the_first_format),
+        cmocka_unit_test(test_journalcode__refuses_a_later_format),
+        cmocka_unit_test(test_journalcode__sums_all_but_the_version),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

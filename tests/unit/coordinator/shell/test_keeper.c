@@ -62,6 +62,8 @@ static void on_version(void *owner, uint64_t job, uint64_t number)
     text_add(&w->told, " ");
 }
 
+static const struct journal_entry no_grant = {.grant = NULL};
+
 static int setup(void **state)
 {
     struct world *w = calloc(1, sizeof(*w));
@@ -165,7 +167,7 @@ static void test_keeper__collects_while_it_writes_and_keeps_the_order(
 
     keeper_put_job(w->keeper, 1, &w->record);
     for (uint64_t token = 2; token < 6; token++) {
-        keeper_journal(w->keeper, token, &w->record, NULL, NULL, 0);
+        keeper_journal(w->keeper, token, 1, &no_grant);
         put_event(w, 1, "grow", true);
     }
     put_event(w, 1, "progress", false);
@@ -238,11 +240,11 @@ static void test_keeper__one_bad_version_does_not_take_others_with_it(
     sample.version.job = 1;
     assert_int_equal(manifest_encode(&sample.version, &manifest), STATUS_OK);
     keeper_put_job(w->keeper, 1, &w->record);
-    keeper_journal(w->keeper, 2, &w->record, NULL, NULL, 0);
+    keeper_journal(w->keeper, 2, 1, &no_grant);
     w->record.head = sample.version.number;
     keeper_commit(w->keeper, 3, &w->record, &manifest, 1000);
     put_event(w, 1, "grow", true);
-    keeper_journal(w->keeper, 4, &w->record, NULL, NULL, 0);
+    keeper_journal(w->keeper, 4, 1, &no_grant);
 
     settle(w);
     assert_string_equal(w->line, "t1 t2 t3! grow#1 t4 ");

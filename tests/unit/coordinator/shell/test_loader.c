@@ -16,20 +16,28 @@ static void put_journal(struct fixture *f,
 {
     static unsigned char bytes[RECORD_BYTES_MAX];
     static struct grant grant;
+    const struct journal_entry entry = {.grant = &grant, .line = line};
     struct batch *batch = NULL;
     size_t size;
 
     memset(&grant, 0, sizeof(grant));
     grant.line = line;
     grant.interval = interval;
+    grant.first_step = interval * 100;
     grant.settings_count = rate > 0;
     grant.settings[0] = (struct grant_setting){SETTING_RATE, rate};
-    size = journalcode_encode(&grant, line, NULL, 0, bytes);
+    size = journalcode_encode(&entry, bytes);
     assert_int_equal(batch_open(&batch), STATUS_OK);
     assert_int_equal(batch_append(batch, LOG_JOURNAL, 1, bytes, size),
                      STATUS_OK);
     assert_int_equal(store_apply(f->store, batch), STATUS_OK);
     batch_close(batch);
+}
+
+static void drop_loaded(void)
+{
+    version_free(loaded.version);
+    past_fini(&loaded.past);
 }
 
 static int setup(void **state)
@@ -65,7 +73,7 @@ static void test_loader__reads_a_version_and_an_empty_journal(void **state)
     assert_int_equal(loaded.version->interval, 10);
     assert_int_equal(loaded.inputs_count, 0);
     assert_int_equal(loaded.journaled, 12); /* it brings grants 10 and 11 */
-    version_free(loaded.version);
+    drop_loaded();
 }
 
 static void test_loader__takes_settings_beyond_the_version(void **state)
@@ -85,7 +93,12 @@ static void test_loader__takes_settings_beyond_the_version(void **state)
     assert_int_equal(loaded.inputs[0].interval, 13);
     assert_true(loaded.inputs[0].setting.value == 0.3);
     assert_int_equal(loaded.journaled, 15);
-    version_free(loaded.version);
+    /* Grant 14 was decided when interval 12 was reported. */
+    assert_int_equal(loaded.step, 1300);
+    assert_true(past_sum(&loaded.past, 11) == 0);
+    assert_true(past_sum(&loaded.past, 12) != 0);
+    assert_true(past_sum(&loaded.past, 13) != past_sum(&loaded.past, 14));
+    drop_loaded();
 }
 
 /* Which no version needs that is only evaluated. */
@@ -103,7 +116,92 @@ static void test_loader__counts_settings_it_has_no_room_for(void **state)
     assert_int_equal(loaded.inputs_count, INPUTS_MAX + 3);
     assert_int_equal(loaded.inputs[INPUTS_MAX - 1].interval,
                      12 + INPUTS_MAX - 1);
-    version_free(loaded.version);
+    drop_loaded();
+}
+
+/* The record of a point: the model's version without tensors. */
+static void put_point(struct fixture *f,
+                      uint64_t number,
+                      uint32_t line,
+                      size_t cut_off)
+{
+    struct version version = model.version;
+    struct batch *batch = NULL;
+    unsigned char *bytes = NULL;
+    size_t size = 0;
+
+    version.number = number;
+    version.line = line;
+    version.interval = 13;
+    version.begun = NULL;
+    version.pending = NULL;
+    version.shards_count = 0;
+    assert_int_equal(version_encode(&version, &bytes, &size), STATUS_OK);
+    assert_int_equal(batch_open(&batch), STATUS_OK);
+    assert_int_equal(batch_put_point(batch, 1, bytes, size - cut_off),
+                     STATUS_OK);
+    assert_int_equal(store_apply(f->store, batch), STATUS_OK);
+    batch_close(batch);
+    mem_free(bytes);
+}
+
+static void read_point(struct fixture *f)
+{
+    const struct load_order order = {.store = f->store,
+                                     .token = 5,
+                                     .slot = 2,
+                                     .job = 1,
+                                     .version = 1,
+                                     .point = true,
+                                     .line = 1};
+
+    loader_read(&order, &loaded);
+    assert_int_equal(loaded.status, STATUS_OK);
+}
+
+static void test_loader__reads_a_point_and_the_journal_beyond_it(void **state)
+{
+    struct fixture *f = *state;
+
+    put_journal(f, 1, 13, 0.2);
+    put_journal(f, 1, 15, 0.3);
+    put_point(f, 1, 1, 0);
+
+    read_point(f);
+
+    assert_true(loaded.point);
+    assert_int_equal(loaded.version->interval, 13);
+    assert_int_equal(loaded.version->shards_count, 0);
+    assert_int_equal(loaded.inputs_count, 1);
+    assert_int_equal(loaded.inputs[0].interval, 15);
+    drop_loaded();
+}
+
+static void test_loader__takes_the_head_where_the_point_is_no_good(void **state)
+{
+    static const struct {
+        uint64_t number;
+        uint32_t line;
+        size_t cut_off;
+    } cases[] = {
+        {2, 1, 0},  /* kept before a version that is gone: restored */
+        {1, 0, 0},  /* of the line that was left */
+        {1, 1, 10}, /* damaged */
+    };
+    struct fixture *f = *state;
+
+    read_point(f); /* there is none */
+    assert_false(loaded.point);
+    drop_loaded();
+    for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); c++) {
+        put_point(f, cases[c].number, cases[c].line, cases[c].cut_off);
+
+        read_point(f);
+
+        assert_false(loaded.point);
+        assert_int_equal(loaded.version->interval, 10);
+        drop_loaded();
+    }
 }
 
 static void test_loader__says_that_a_version_is_not_there(void **state)
@@ -133,7 +231,7 @@ static void test_loader__survives_the_loss_of_memory(void **state)
             assert_null(loaded.version);
         }
     }
-    version_free(loaded.version);
+    drop_loaded();
 }
 
 int main(void)
@@ -144,6 +242,8 @@ int main(void)
         TEST(test_loader__reads_a_version_and_an_empty_journal),
         TEST(test_loader__takes_settings_beyond_the_version),
         TEST(test_loader__counts_settings_it_has_no_room_for),
+        TEST(test_loader__reads_a_point_and_the_journal_beyond_it),
+        TEST(test_loader__takes_the_head_where_the_point_is_no_good),
         TEST(test_loader__says_that_a_version_is_not_there),
         TEST(test_loader__survives_the_loss_of_memory),
     };

@@ -82,9 +82,43 @@ static void test_recordcode__tells_a_newer_format(void **state)
     (void)state;
     fixture_record(&record, 7);
     size = recordcode_encode(&record, bytes);
-    bytes[4] = 2;
+    bytes[4] = 3;
 
     assert_int_equal(recordcode_decode(bytes, size, &back), STATUS_UNSUPPORTED);
+}
+
+/* The byte where the least number of workers is: the first that differs. */
+static size_t find_least(void)
+{
+    size_t size = recordcode_encode(&record, bytes);
+    size_t at = 0;
+
+    record.workers_min = 1;
+    assert_int_equal(recordcode_encode(&record, again), size);
+    while (bytes[at] == again[at]) {
+        at++;
+    }
+    return at;
+}
+
+static void test_recordcode__reads_one_number_of_workers(void **state)
+{
+    size_t size;
+    size_t at;
+
+    (void)state;
+    fixture_record(&record, 7);
+    at = find_least();
+    size = recordcode_encode(&record, bytes);
+    memmove(&bytes[at], &bytes[at + 4], size - at - 4);
+    bytes[4] = 1;
+
+    assert_int_equal(recordcode_decode(bytes, size - 4, &back), STATUS_OK);
+
+    assert_int_equal(back.workers_wanted, 2);
+    assert_int_equal(back.workers_min, 2);
+    assert_int_equal(back.created_ms, record.created_ms);
+    assert_int_equal(back.shares[0].bytes_sent, 1234);
 }
 
 static void test_recordcode__refuses_lines_that_are_their_own_past(void **state)
@@ -135,6 +169,7 @@ int main(void)
         cmocka_unit_test(test_recordcode__withstands_any_bytes),
         cmocka_unit_test(test_recordcode__leaves_the_output_alone_on_failure),
         cmocka_unit_test(test_recordcode__tells_a_newer_format),
+        cmocka_unit_test(test_recordcode__reads_one_number_of_workers),
         cmocka_unit_test(
             test_recordcode__refuses_lines_that_are_their_own_past),
         cmocka_unit_test(

@@ -19,11 +19,15 @@ static int setup(void **state)
     return 0;
 }
 
+static char why[ERROR_BYTES_MAX];
+
 static enum status parse(const char *key, const char *value, double *out)
 {
     struct grant_setting setting = {.value = -1};
-    char why[ERROR_BYTES_MAX] = "";
-    enum status status = setting_parse(&spec, key, value, &setting, why);
+    enum status status = STATUS_OK;
+
+    why[0] = '\0';
+    status = setting_parse(&spec, key, value, &setting, why);
 
     *out = setting.value;
     if (status != STATUS_OK) {
@@ -71,11 +75,31 @@ static void test_setting__refuses_keys_that_stay(void **state)
     double value = 0;
 
     (void)state;
-    assert_int_equal(parse("model.hidden", "3", &value), STATUS_NOT_FOUND);
-    assert_int_equal(parse("seed", "3", &value), STATUS_NOT_FOUND);
+    assert_int_equal(parse("model.hidden", "3", &value), STATUS_INVALID);
+    assert_int_equal(parse("seed", "3", &value), STATUS_INVALID);
     assert_int_equal(parse("plasticity.grow.add", "3 units", &value),
-                     STATUS_NOT_FOUND);
-    assert_int_equal(parse("a\nb", "3", &value), STATUS_NOT_FOUND);
+                     STATUS_INVALID);
+    assert_int_equal(parse("unknown.key", "3", &value), STATUS_INVALID);
+    assert_string_equal(why, "unknown.key cannot be set while a job runs. Try "
+                             "train.lr, or a key of one of the job's policies, "
+                             "like plasticity.renew.rate");
+    assert_int_equal(parse("a\nb", "3", &value), STATUS_INVALID);
+    assert_non_null(strstr(why, "this key cannot be set"));
+}
+
+static void test_setting__says_which_key_was_meant(void **state)
+{
+    double value = 0;
+
+    (void)state;
+    assert_int_equal(parse("train.rl", "3", &value), STATUS_INVALID);
+    assert_string_equal(why, "train.rl cannot be set while a job runs. Did you "
+                             "mean train.lr?");
+    assert_int_equal(parse("plasticity.renew.maturty", "3", &value),
+                     STATUS_INVALID);
+    assert_string_equal(why, "plasticity.renew.maturty cannot be set while a "
+                             "job runs. Did you mean "
+                             "plasticity.renew.maturity?");
 }
 
 int main(void)
@@ -87,6 +111,7 @@ int main(void)
         cmocka_unit_test_setup(test_setting__refuses_a_value_out_of_range,
                                setup),
         cmocka_unit_test_setup(test_setting__refuses_keys_that_stay, setup),
+        cmocka_unit_test_setup(test_setting__says_which_key_was_meant, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,7 +25,7 @@ static void test_shell__a_launched_job_waits_for_workers(void **state)
     reply = message;
     assert_string_equal(reply->summary->job, "j2");
     assert_string_equal(reply->summary->state, "waiting");
-    assert_non_null(strstr(reply->summary->reason, "needs 1 idle worker"));
+    assert_non_null(strstr(reply->summary->reason, "needs 1 worker, "));
     rpc_free(message);
 }
 
@@ -253,12 +253,16 @@ static void test_shell__only_a_running_job_can_be_set(void **state)
     char key[] = "train.lr";
     char value[] = "0.1";
     char wrong[] = "model.hidden";
+    char nobody[] = "j99";
 
     request.key = key;
     request.value = value;
     assert_int_equal(world_unary(w, RPC_SET, &request, NULL, NULL),
                      GRPC_STATUS_FAILED_PRECONDITION);
     request.key = wrong;
+    assert_int_equal(world_unary(w, RPC_SET, &request, NULL, NULL),
+                     GRPC_STATUS_INVALID_ARGUMENT);
+    request.job = nobody;
     assert_int_equal(world_unary(w, RPC_SET, &request, NULL, NULL),
                      GRPC_STATUS_NOT_FOUND);
 }

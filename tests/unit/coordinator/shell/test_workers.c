@@ -14,6 +14,7 @@ struct world {
     uint64_t live;
     struct loop *loop;
     struct link_context *context;
+    struct guard *guard;
     struct workers *workers;
     struct link *links[LINKS];
     uint32_t peer; /* of the last message */
@@ -44,6 +45,9 @@ static int setup(void **state)
     (void)snprintf(endpoint, sizeof(endpoint), "ipc://%s/w", w->dir);
     assert_int_equal(loop_open(&w->loop), STATUS_OK);
     assert_int_equal(link_context_open(&w->context), STATUS_OK);
+    assert_int_equal(guard_open(w->loop, w->context, "", NULL, 0, &w->guard),
+                     STATUS_OK);
+    options.guard = w->guard;
     options.loop = w->loop;
     options.context = w->context;
     options.endpoint = endpoint;
@@ -65,6 +69,7 @@ static int teardown(void **state)
         link_close(w->links[l]);
     }
     workers_close(w->workers);
+    guard_close(w->guard);
     link_context_close(w->context);
     loop_close(w->loop);
     fixture_remove_dir(w->dir);
@@ -153,16 +158,62 @@ static void test_workers__sends_to_a_peer(void **state)
     frame_close(&part);
 }
 
+static void turn_until_blamed(struct world *w,
+                              enum guard_fault fault,
+                              uint64_t wanted)
+{
+    for (int i = 0; i < 2000 && guard_count(w->guard, fault) < wanted; i++) {
+        assert_int_equal(loop_turn(w->loop, 1), STATUS_OK);
+    }
+    assert_int_equal(guard_count(w->guard, fault), wanted);
+}
+
+/* The connection is ended; 0MQ makes a new one, and all is well again. */
 static void test_workers__drops_what_cannot_be_decoded(void **state)
 {
     struct world *w = *state;
 
     send_bytes(w, 0, "", 0);
-    send_bytes(w, 0, "\xff\xff\xff\xff\xff", 5);
-    send_wire(w, 0, &beat);
-    turn_until(w, &w->count, 1);
+    turn_until_blamed(w, GUARD_MALFORMED, 1);
+    send_bytes(w, 1, "\xff\xff\xff\xff\xff", 5);
+    turn_until_blamed(w, GUARD_MALFORMED, 2);
 
-    assert_int_equal(workers_malformed(w->workers), 2);
+    for (int i = 0; i < 50 && w->count == 0; i++) {
+        send_wire(w, 0, &beat);
+        for (int j = 0; j < 20 && w->count == 0; j++) {
+            assert_int_equal(loop_turn(w->loop, 1), STATUS_OK);
+        }
+    }
+    assert_true(w->count > 0);
+}
+
+static void test_workers__drops_what_is_not_a_workers_to_say(void **state)
+{
+    struct world *w = *state;
+
+    send_wire(w, 0, &(struct wire){.kind = WIRE_QUIT});
+    turn_until_blamed(w, GUARD_MALFORMED, 1);
+
+    assert_int_equal(w->count, 0);
+}
+
+static void test_workers__bears_no_flood_of_hellos(void **state)
+{
+    struct world *w = *state;
+    struct wire hello = {.kind = WIRE_HELLO};
+
+    memcpy(hello.hello.name, "w0", sizeof("w0"));
+    memcpy(hello.hello.endpoint, "ipc:///w0", sizeof("ipc:///w0"));
+    for (int i = 0; i < 100 && guard_count(w->guard, GUARD_FLOOD) == 0; i++) {
+        send_wire(w, 0, &hello);
+        assert_int_equal(loop_turn(w->loop, 0), STATUS_OK);
+    }
+    for (int i = 0; i < 2000 && guard_count(w->guard, GUARD_FLOOD) == 0; i++) {
+        assert_int_equal(loop_turn(w->loop, 1), STATUS_OK);
+    }
+
+    assert_true(guard_count(w->guard, GUARD_FLOOD) > 0);
+    assert_true(w->count <= 40); /* of two seconds, where the machine is slow */
 }
 
 static void test_workers__tells_that_a_peer_is_gone(void **state)
@@ -224,6 +275,8 @@ int main(void)
         TEST(test_workers__numbers_each_peer),
         TEST(test_workers__sends_to_a_peer),
         TEST(test_workers__drops_what_cannot_be_decoded),
+        TEST(test_workers__drops_what_is_not_a_workers_to_say),
+        TEST(test_workers__bears_no_flood_of_hellos),
         TEST(test_workers__tells_that_a_peer_is_gone),
         TEST(test_workers__forgets_a_peer),
         TEST(test_workers__waits_while_paused),

@@ -25,8 +25,10 @@ static const char *const names[] = {
     [AGENT_ACT_OPEN] = "open",       [AGENT_ACT_LOAD] = "load",
     [AGENT_ACT_READY] = "ready",     [AGENT_ACT_GRANT] = "grant",
     [AGENT_ACT_RELEASE] = "release", [AGENT_ACT_FAULT] = "fault",
-    [AGENT_ACT_CLOSE] = "close",     [AGENT_ACT_GOODBYE] = "goodbye",
-    [AGENT_ACT_QUIT] = "quit",       [AGENT_ACT_REFUSED] = "refused"};
+    [AGENT_ACT_CLOSE] = "close",     [AGENT_ACT_RETELL] = "retell",
+    [AGENT_ACT_FORGET] = "forget",   [AGENT_ACT_LEAVE] = "leave",
+    [AGENT_ACT_GOODBYE] = "goodbye", [AGENT_ACT_QUIT] = "quit",
+    [AGENT_ACT_REFUSED] = "refused"};
 
 static void tell(struct fixture *f, const struct agent_action *action)
 {
@@ -219,7 +221,7 @@ static void test_agent__joins_a_new_life(void **state)
     welcome(f, 4, 2);
     expect(f, "[0] refused status 3: welcome of an older life\n");
     welcome(f, 6, 2);
-    expect(f, "[0] chunks\n[0] heartbeat\n");
+    expect(f, "[0] chunks\n[0] retell\n[0] heartbeat\n");
 }
 
 static void test_agent__takes_a_session_through_its_states(void **state)
@@ -331,7 +333,7 @@ static void test_agent__keeps_sessions_over_a_silence(void **state)
     expect(f, "[1500] grant j7 term 1 slot 0\n");
     welcome(f, 6, 2);
 
-    expect(f, "[1500] chunks\n[1500] heartbeat\n");
+    expect(f, "[1500] chunks\n[1500] retell\n[1500] heartbeat\n");
     assert_int_equal(f->agent.sessions[0].state, SESSION_RUNNING);
 }
 
@@ -342,7 +344,8 @@ static void test_agent__closes_its_sessions_under_another_id(void **state)
     run_session(f, 7, 0);
     welcome(f, 6, 3);
 
-    expect(f, "[0] close j7 term 1 slot 0\n[0] chunks\n[0] heartbeat\n");
+    expect(f, "[0] close j7 term 1 slot 0\n[0] chunks\n[0] retell\n"
+              "[0] heartbeat\n");
 }
 
 static void test_agent__tells_a_fault_once(void **state)
@@ -378,13 +381,109 @@ static void test_agent__ends_when_refused_or_told_to(void **state)
     assert_true(agent_deadline_ms(&f->agent) == UINT64_MAX);
 }
 
-static void test_agent__says_goodbye_when_it_leaves(void **state)
+/* The copies of a job may be here without a session of it. */
+static void test_agent__forgets_copies_when_told_to(void **state)
+{
+    struct fixture *f = *state;
+    struct wire drop = {.kind = WIRE_DROP,
+                        .drop = {.job = 7, .term = 1, .forget = true}};
+
+    run_session(f, 7, 0);
+    message(f, &drop);
+    message(f, &drop);
+    assign(f, 5, 7, 2);
+    message(f, &drop); /* late: the job has been started again */
+
+    expect(f, "[0] close j7 term 1 slot 0\n"
+              "[0] forget j7 term 0 slot 0\n"
+              "[0] forget j7 term 0 slot 0\n"
+              "[0] open j7 term 2 slot 1\n"
+              "[0] refused status 3: no session of this job and term\n");
+}
+
+static void leave(struct fixture *f)
+{
+    step(f, (struct agent_event){.type = AGENT_LEAVE});
+}
+
+static void test_agent__works_on_until_it_may_leave(void **state)
+{
+    struct fixture *f = *state;
+    struct wire quit = {.kind = WIRE_QUIT};
+
+    run_session(f, 7, 0);
+    leave(f);
+    grant(f, 7, 1);
+    pass_time(f, 150);
+    message(f, &quit);
+
+    expect(f, "[0] leave\n"
+              "[0] grant j7 term 1 slot 0\n"
+              "[100] heartbeat\n"
+              "[150] quit\n");
+    assert_true(agent_deadline_ms(&f->agent) == UINT64_MAX);
+}
+
+static void test_agent__leaves_at_once_when_told_twice(void **state)
 {
     struct fixture *f = *state;
 
-    step(f, (struct agent_event){.type = AGENT_LEAVE});
+    leave(f);
+    leave(f);
 
-    expect(f, "[0] goodbye\n[0] quit\n");
+    expect(f, "[0] leave\n[0] goodbye\n[0] quit\n");
+}
+
+static void test_agent__leaves_at_once_where_nobody_answers(void **state)
+{
+    struct fixture *f = *state;
+
+    pass_time(f, 1050); /* a silence */
+    text_init(&f->text, f->data, sizeof(f->data));
+    leave(f);
+
+    expect(f, "[1050] goodbye\n[1050] quit\n");
+}
+
+/* The coordinator is there and says something now and then, but not QUIT. */
+static void test_agent__leaves_in_the_end_without_permission(void **state)
+{
+    struct fixture *f = *state;
+    struct wire open = {.kind = WIRE_OPEN};
+
+    leave(f);
+    for (uint64_t ms = 500; ms < AGENT_LEAVE_MS; ms += 500) {
+        pass_time(f, ms);
+        message(f, &open);
+        text_init(&f->text, f->data, sizeof(f->data));
+    }
+    pass_time(f, AGENT_LEAVE_MS - 1);
+    assert_int_equal(f->agent.state, AGENT_LEAVING);
+    text_init(&f->text, f->data, sizeof(f->data));
+    pass_time(f, AGENT_LEAVE_MS);
+
+    expect(f, "[20000] goodbye\n[20000] quit\n");
+}
+
+static void test_agent__asks_again_when_it_is_not_heard(void **state)
+{
+    struct fixture *f = *state;
+
+    leave(f);
+    pass_time(f, 990);
+    text_init(&f->text, f->data, sizeof(f->data));
+    pass_time(f, 1030);
+    welcome(f, 6, 2); /* the coordinator has been started again */
+    expect(f, "[1000] hello\n[1020] hello\n"
+              "[1030] chunks\n[1030] retell\n[1030] leave\n"
+              "[1030] heartbeat\n");
+    pass_time(f, 2020);
+    text_init(&f->text, f->data, sizeof(f->data));
+    pass_time(f, 5000);
+
+    expect(f, "[2030] hello\n[2050] hello\n[2090] hello\n[2170] hello\n"
+              "[2330] hello\n[2650] hello\n[3290] hello\n"
+              "[4030] goodbye\n[4030] quit\n");
 }
 
 static void test_agent__refuses_what_no_coordinator_sends(void **state)
@@ -428,7 +527,12 @@ int main(void)
         JOINED(test_agent__keeps_sessions_over_a_silence),
         JOINED(test_agent__closes_its_sessions_under_another_id),
         JOINED(test_agent__tells_a_fault_once),
-        JOINED(test_agent__says_goodbye_when_it_leaves),
+        JOINED(test_agent__forgets_copies_when_told_to),
+        JOINED(test_agent__works_on_until_it_may_leave),
+        JOINED(test_agent__leaves_at_once_when_told_twice),
+        JOINED(test_agent__leaves_at_once_where_nobody_answers),
+        JOINED(test_agent__leaves_in_the_end_without_permission),
+        JOINED(test_agent__asks_again_when_it_is_not_heard),
         JOINED(test_agent__refuses_what_no_coordinator_sends),
     };
 

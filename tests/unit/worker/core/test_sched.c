@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/rng.h"
+#include "worker/core/ready.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -120,6 +121,7 @@ static void make_boundary(struct scenario *s, struct grant *grant, uint32_t n)
         grant->settings[0] = (struct grant_setting){
             .setting = SETTING_CLIP,
             .value = draw(s->seed, 100 + n, 6, 2) == 0 ? 0 : 1.5};
+        grant->keep = draw(s->seed, 100 + n, 9, 3) == 0;
     }
     grant->version = draw(s->seed, 100 + n, 7, 2) == 0 ? n + 1 : 0;
     grant->hold = draw(s->seed, 100 + n, 8, 4) == 0;
@@ -372,7 +374,7 @@ static void step(struct world *w,
             w->reports[action->report.interval]++;
             break;
         case SCHED_ACT_CUT:
-            site->actors[action->cut.local].copies++;
+            site->actors[action->cut.local].copies += action->cut.version != 0;
             break;
         case SCHED_ACT_REFUSED:
             print_error("refused: %s\n", action->refused.reason);
@@ -650,6 +652,68 @@ static void test_sched__counts_the_updates_of_its_shards(void **state)
     free(s);
 }
 
+static void test_sched__tells_which_point_a_copy_is_of(void **state)
+{
+    struct scenario *s = grab(sizeof(*s));
+    struct world *w = grab(sizeof(*w));
+    const struct sched_action *action = NULL;
+    struct sched_event done = {.type = SCHED_DONE};
+
+    (void)state;
+    make_scenario(s, 5);
+    s->layers_count = 1; /* one shard, which only cuts and trains */
+    s->shards_count[0] = 1;
+    s->grants[0].evaluate_count = 0;
+    s->grants[0].guard = false;
+    s->grants[0].edits_count = 0;
+    s->grants[0].settings_count = 0;
+    s->grants[0].version = 0;
+    s->grants[0].line = 4;
+    s->grants[0].keep = true;
+    s->grants[0].kept = 0;
+    open_world(w, s, 1, 5);
+    give_grant(w, 0);
+    assert_int_equal(w->sites[0].actors[0].run.op, SCHED_CUT);
+    assert_false(w->sites[0].actors[0].run.store);
+
+    sched_step(&w->sites[0].sched, &done, &w->actions);
+
+    action = &w->actions.items[0];
+    assert_int_equal(action->type, SCHED_ACT_CUT);
+    assert_int_equal(action->cut.version, 0);
+    assert_true(action->cut.keep);
+    assert_int_equal(action->cut.line, 4);
+    assert_int_equal(action->cut.interval, 0);
+    free(w);
+    free(s);
+}
+
+/* Two copies that are being stored hold up a third; one that is only kept in
+ * memory neither waits nor makes others wait. */
+static void test_sched__only_versions_wait_for_the_store(void **state)
+{
+    struct sched *sched = grab(sizeof(*sched));
+    struct sched_shard *shard = &sched->locals[0];
+    struct grant *grant = grab(sizeof(*grant));
+
+    (void)state;
+    sched->program.begun = true;
+    sched->program.next_interval = 1;
+    shard->walk.phase = WALK_CUT;
+    grant->keep = true;
+    shard->cuts = SCHED_CUTS_MAX;
+    sched->program.grants[0] = *grant;
+    assert_int_equal(ready_op(sched, shard), SCHED_CUT);
+
+    grant->version = 3;
+    sched->program.grants[0] = *grant;
+    assert_int_equal(ready_op(sched, shard), READY_NONE);
+    shard->cuts--;
+    assert_int_equal(ready_op(sched, shard), SCHED_CUT);
+    free(grant);
+    free(sched);
+}
+
 /* A job that has nothing for a worker still lets it follow. */
 static void test_sched__ends_without_local_shards(void **state)
 {
@@ -674,6 +738,8 @@ int main(void)
         cmocka_unit_test(test_sched__takes_the_same_inputs_on_any_placement),
         cmocka_unit_test(test_sched__bounds_what_is_on_a_link),
         cmocka_unit_test(test_sched__counts_the_updates_of_its_shards),
+        cmocka_unit_test(test_sched__tells_which_point_a_copy_is_of),
+        cmocka_unit_test(test_sched__only_versions_wait_for_the_store),
         cmocka_unit_test(test_sched__ends_without_local_shards),
     };
 

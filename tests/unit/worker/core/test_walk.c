@@ -116,6 +116,19 @@ static void test_walk__keeps_the_order_of_a_boundary(void **state)
     expect_walk(f, "train 5:16/2, report 6:0/0, idle");
 }
 
+static void test_walk__copies_for_a_version_and_for_a_point(void **state)
+{
+    struct fixture *f = *state;
+
+    give(f, (struct grant){.steps = 1, .keep = true, .kept = 5});
+    give(f, (struct grant){.steps = 1, .keep = true, .version = 4});
+    give(f, (struct grant){.steps = 1, .kept = 5});
+
+    expect_walk(f, "cut, train 0:16/2, report 1:0/0, "
+                   "cut, train 2:16/2, report 3:0/0, "
+                   "train 4:16/2, report 5:0/0, idle");
+}
+
 static void test_walk__skips_what_a_resumed_grant_has_behind_it(void **state)
 {
     struct fixture *f = *state;
@@ -127,6 +140,7 @@ static void test_walk__skips_what_a_resumed_grant_has_behind_it(void **state)
                            .edits_count = 1,
                            .settings_count = 1,
                            .version = 4,
+                           .keep = true,
                            .hold = true});
 
     expect_walk(f, "hold");
@@ -187,6 +201,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_walk__trains_and_reports),
         TEST(test_walk__keeps_the_order_of_a_boundary),
+        TEST(test_walk__copies_for_a_version_and_for_a_point),
         TEST(test_walk__skips_what_a_resumed_grant_has_behind_it),
         TEST(test_walk__reports_a_closing_interval_without_a_pass),
         TEST(test_walk__changes_clipping_at_the_edits),

@@ -1,0 +1,249 @@
+#include "coordinator/core/job_points.h"
+
+#include "base/check.h"
+#include "coordinator/core/job_cuts.h"
+
+#include <string.h>
+
+void job_drop_making(struct job *job)
+{
+    job->making.used = false;
+    job->making.storing = false;
+    job->making_cut.used = false;
+}
+
+static uint64_t gap_ms(const struct job *job)
+{
+    uint64_t gap = job->keep_cost_us * KEEP_COST_SHARE / 1000;
+
+    return gap > KEEP_GAP_MS ? gap : KEEP_GAP_MS;
+}
+
+bool job_point_wanted(struct job *job)
+{
+    if (job->kind != KIND_TRAIN) {
+        return false;
+    }
+    if (job->making.used && !job->making.storing &&
+        job->now_ms >= job->making.asked_ms + KEEP_PATIENCE_MS) {
+        job_drop_making(job);
+    }
+    /* At once after a placement: what was lost with a worker may have been the
+     * second copy. */
+    return !job->making.used &&
+           (job->keep_ms == 0 || job->now_ms >= job->keep_ms + gap_ms(job));
+}
+
+void job_open_point(struct job *job, struct grant *grant)
+{
+    CHECK(!job->making.used);
+    CHECK(!grant->closing);
+    grant->keep = true;
+    job->keep_ms = job->now_ms;
+    memset(&job->making, 0, sizeof(job->making));
+    job->making.used = true;
+    job->making.line = grant->line;
+    job->making.interval = grant->interval;
+    job->making.step = grant->first_step;
+    job->making.asked_ms = job->now_ms;
+    job_fill_cut(job, grant, &job->making_cut);
+    job->making_cut.cause = CAUSE_PERIODIC;
+}
+
+static uint32_t shards_of_layer(const struct job *job, uint32_t layer)
+{
+    const struct model_spec *model = &job->record.spec.model;
+
+    return layer < model->hidden_count ? model->shards : 1;
+}
+
+/* Also of a job that has not begun in this life. */
+static bool is_shard(const struct job *job, const struct wire_kept *kept)
+{
+    return kept->layer <= job->record.spec.model.hidden_count &&
+           kept->shard < shards_of_layer(job, kept->layer);
+}
+
+static bool is_of(const struct point *point, const struct wire_kept *kept)
+{
+    return point->used && point->line == kept->line &&
+           point->interval == kept->interval;
+}
+
+enum status job_take_kept(struct job *job,
+                          uint32_t worker,
+                          const struct wire_kept *kept)
+{
+    struct point *point = &job->making;
+    uint32_t at;
+
+    CHECK(worker < WORKERS_MAX);
+    if (!is_shard(job, kept)) {
+        return STATUS_INVALID;
+    }
+    if (!is_of(point, kept)) {
+        point = &job->point;
+    }
+    if (!is_of(point, kept)) {
+        return STATUS_STALE;
+    }
+    at = kept->layer * job->record.spec.model.shards + kept->shard;
+    point->holders[at] |= 1ull << worker;
+    if (kept->cost_us > point->cost_us) {
+        point->cost_us = kept->cost_us;
+    }
+    if (point->kept_ms == 0 && point == &job->making) {
+        point->kept_ms = job->now_ms;
+    }
+    return STATUS_OK;
+}
+
+static uint32_t count_bits(uint64_t mask)
+{
+    uint32_t count = 0;
+
+    for (; mask != 0; mask &= mask - 1) {
+        count++;
+    }
+    return count;
+}
+
+bool job_point_held(const struct job *job,
+                    const struct point *point,
+                    uint32_t copies)
+{
+    for (uint32_t s = 0; s < job_shards_total(job); s++) {
+        if (count_bits(point->holders[s]) < copies) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* One on a buddy too, but not where the job stands still until it moves. */
+static uint32_t copies_needed(const struct job *job)
+{
+    bool waits = job->moving && job->making.interval == job->move_interval;
+
+    return job->peers_count > 1 && !waits ? 2 : 1;
+}
+
+bool job_point_ready(const struct job *job)
+{
+    const struct cut *state = &job->making_cut;
+
+    if (!job->making.used || job->making.storing || !state->next_decided) {
+        return false;
+    }
+    if (state->has_pending &&
+        job->gated[state->pending.interval % GRANTS_MAX]) {
+        return false; /* its setting may yet be refused */
+    }
+    for (uint32_t c = 0; c < CUTS_MAX; c++) {
+        if (job->cuts[c].used && job->cuts[c].interval <= state->interval) {
+            return false;
+        }
+    }
+    return job_point_held(job, &job->making, copies_needed(job));
+}
+
+void job_take_point(struct job *job)
+{
+    CHECK(job->making.used);
+    job->point = job->making;
+    job->point.storing = false;
+    job->keep_cost_us = job->point.cost_us;
+    job_drop_making(job);
+}
+
+void job_supersede_points(struct job *job, uint64_t interval)
+{
+    if (job->point.used && job->point.interval < interval) {
+        job->point.used = false;
+    }
+    if (job->making.used && job->making.interval < interval) {
+        job_drop_making(job);
+    }
+}
+
+void job_lose_copies(struct job *job, uint32_t worker)
+{
+    for (uint32_t s = 0; s < LAYERS_MAX * SHARDS_MAX; s++) {
+        job->point.holders[s] &= ~(1ull << worker);
+        job->making.holders[s] &= ~(1ull << worker);
+    }
+}
+
+bool job_point_serves(const struct job *job)
+{
+    return job->point.used && job->point.line == job->record.line &&
+           job->point.tries < POINT_TRIES_MAX &&
+           job_point_held(job, &job->point, 1);
+}
+
+static void list_holders(struct job *job,
+                         const struct members *members,
+                         uint32_t index[WORKERS_MAX])
+{
+    uint64_t all = 0;
+
+    for (uint32_t s = 0; s < job->owners_count; s++) {
+        all |= job->point.holders[s];
+    }
+    job->holders_count = 0;
+    for (uint32_t w = 0; w < WORKERS_MAX; w++) {
+        struct wire_peer *peer = &job->holders[job->holders_count];
+        const struct wire_hello *hello = &members->items[w].hello;
+
+        if ((all & (1ull << w)) == 0) {
+            continue;
+        }
+        CHECK(members->items[w].present);
+        index[w] = job->holders_count++;
+        peer->worker = w;
+        memcpy(peer->endpoint, hello->endpoint, sizeof(peer->endpoint));
+        memcpy(peer->vault_endpoint, hello->vault_endpoint,
+               sizeof(peer->vault_endpoint));
+    }
+}
+
+/* The turn-th worker of a mask, counted round. */
+static uint32_t pick(uint64_t mask, uint32_t turn)
+{
+    CHECK(mask != 0);
+    turn %= count_bits(mask);
+    for (uint32_t w = 0; w < WORKERS_MAX; w++) {
+        if ((mask & (1ull << w)) != 0 && turn-- == 0) {
+            return w;
+        }
+    }
+    return 0;
+}
+
+void job_choose_sources(struct job *job, const struct members *members)
+{
+    uint32_t index[WORKERS_MAX] = {0};
+
+    CHECK(job_point_serves(job));
+    list_holders(job, members, index);
+    for (uint32_t s = 0; s < job->owners_count; s++) {
+        uint64_t mask = job->point.holders[s];
+        uint32_t owner = job->owners[s];
+
+        job->sources[s] =
+            index[(mask & (1ull << owner)) != 0 ? owner : pick(mask, s)];
+    }
+}
+
+bool job_draws_on(const struct job *job, uint32_t worker)
+{
+    if (job->phase != PHASE_PLACING || !job->from_point) {
+        return false;
+    }
+    for (uint32_t h = 0; h < job->holders_count; h++) {
+        if (job->holders[h].worker == worker) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -142,7 +142,7 @@ uninstall:
 clean:
 	rm -rf $(B)
 help:
-	@echo "targets: all run test check tidy asan tsan fuzz bench sim soak"
+	@echo "targets: all run test check tidy asan tsan fuzz bench bench-kills sim soak"
 	@echo "         install uninstall clean"
 
 .PHONY: FORCE all bins descriptors run test install uninstall clean help

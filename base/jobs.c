@@ -144,13 +144,13 @@ void thread_join(struct thread *thread)
  * they take turns; the lock is the fence that 0MQ asks for. */
 static void wake_loop(struct jobs *jobs)
 {
-    struct frame empty;
+    struct part empty;
     enum status status = STATUS_OK;
 
     if (jobs->woken) {
         return; /* one message calls for all that have finished by then */
     }
-    frame_init_empty(&empty);
+    part_init_empty(&empty);
     status = link_send(jobs->outlet, &empty, 1);
     /* The pipe has no limit and at most two messages in it: see deliver. */
     CHECK(status == STATUS_OK);
@@ -217,11 +217,11 @@ static void deliver(struct jobs *jobs)
 static void on_inlet(void *owner)
 {
     struct jobs *jobs = owner;
-    struct frame part;
+    struct part part;
     size_t count = 0;
 
     while (link_receive(jobs->inlet, &part, 1, &count) == STATUS_OK) {
-        frame_close(&part);
+        part_close(&part);
     }
     deliver(jobs);
 }

@@ -8,73 +8,73 @@
 #include <errno.h>
 #include <string.h>
 
-/* A frame is a zmq_msg_t under another name, so that zmq.h stays here. Both
+/* A part is a zmq_msg_t under another name, so that zmq.h stays here. Both
  * are opaque bytes which only the library reads. */
-_Static_assert(sizeof(struct frame) == sizeof(zmq_msg_t),
-               "struct frame must be as large as zmq_msg_t");
-_Static_assert(_Alignof(struct frame) >= _Alignof(zmq_msg_t),
-               "struct frame must be aligned as zmq_msg_t is");
+_Static_assert(sizeof(struct part) == sizeof(zmq_msg_t),
+               "struct part must be as large as zmq_msg_t");
+_Static_assert(_Alignof(struct part) >= _Alignof(zmq_msg_t),
+               "struct part must be aligned as zmq_msg_t is");
 
 /* A peer is given up after this many silent heartbeats: one may be late. */
 enum { HEARTBEATS_MISSED = 3 };
 
 /* Frames */
 
-enum status frame_init_size(struct frame *frame, size_t size)
+enum status part_init_size(struct part *part, size_t size)
 {
-    return zmq_msg_init_size(part_of(frame), size) == 0 ? STATUS_OK
-                                                        : STATUS_NO_MEMORY;
+    return zmq_msg_init_size(message_of(part), size) == 0 ? STATUS_OK
+                                                          : STATUS_NO_MEMORY;
 }
 
-enum status frame_init_copy(struct frame *frame, const void *bytes, size_t size)
+enum status part_init_copy(struct part *part, const void *bytes, size_t size)
 {
-    enum status status = frame_init_size(frame, size);
+    enum status status = part_init_size(part, size);
 
     if (status == STATUS_OK && size > 0) {
-        memcpy(frame_data(frame), bytes, size);
+        memcpy(part_data(part), bytes, size);
     }
     return status;
 }
 
-void frame_init_empty(struct frame *frame)
+void part_init_empty(struct part *part)
 {
-    CHECK(zmq_msg_init(part_of(frame)) == 0);
+    CHECK(zmq_msg_init(message_of(part)) == 0);
 }
 
 /* Below 33 bytes 0MQ keeps the bytes in the part itself and copies them; from
  * there on both parts count one reference each to the same bytes. */
-void frame_share(struct frame *frame, struct frame *source)
+void part_share(struct part *part, struct part *source)
 {
-    frame_init_empty(frame);
-    CHECK(zmq_msg_copy(part_of(frame), part_of(source)) == 0);
+    part_init_empty(part);
+    CHECK(zmq_msg_copy(message_of(part), message_of(source)) == 0);
 }
 
-void frame_move(struct frame *frame, struct frame *source)
+void part_move(struct part *part, struct part *source)
 {
-    frame_init_empty(frame);
-    CHECK(zmq_msg_move(part_of(frame), part_of(source)) == 0);
+    part_init_empty(part);
+    CHECK(zmq_msg_move(message_of(part), message_of(source)) == 0);
 }
 
 /* 0MQ clears the part, so that a second close is found here. */
-void frame_close(struct frame *frame)
+void part_close(struct part *part)
 {
-    CHECK(zmq_msg_close(part_of(frame)) == 0);
+    CHECK(zmq_msg_close(message_of(part)) == 0);
 }
 
-void *frame_data(struct frame *frame)
+void *part_data(struct part *part)
 {
-    return zmq_msg_data(part_of(frame));
+    return zmq_msg_data(message_of(part));
 }
 
-size_t frame_size(const struct frame *frame)
+size_t part_size(const struct part *part)
 {
-    return zmq_msg_size(const_part(frame));
+    return zmq_msg_size(const_message_of(part));
 }
 
-static void close_frames(struct frame *parts, size_t count)
+static void close_parts(struct part *parts, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        frame_close(&parts[i]);
+        part_close(&parts[i]);
     }
 }
 
@@ -170,6 +170,9 @@ static void set_options(void *socket, const struct link_options *options)
         set_int(socket, ZMQ_HEARTBEAT_TIMEOUT,
                 HEARTBEATS_MISSED * options->heartbeat_ms);
     }
+    if (options->retry_ms > 0) {
+        set_int(socket, ZMQ_RECONNECT_IVL, options->retry_ms);
+    }
     if (options->routing_id != NULL) {
         link_set(socket, ZMQ_ROUTING_ID, options->routing_id,
                  strlen(options->routing_id));
@@ -188,6 +191,7 @@ static void check_options(const struct link_options *options)
         CHECK(options->routing_id[0] != '\0');
     }
     CHECK(options->handshake_ms >= 0);
+    CHECK(options->retry_ms >= 0);
 }
 
 /* What errno of a failed bind or connect means to a caller: a wrong endpoint,
@@ -318,6 +322,7 @@ void link_close(struct link *link)
     if (link == NULL) {
         return;
     }
+    CHECK(!link->watched);
     if (link->named) {
         CHECK(zmq_unbind(link->socket, link->endpoint) == 0);
     }
@@ -340,19 +345,19 @@ void *link_socket(struct link *link)
 /* Sending */
 
 /* Sends a further reference, so that the caller's part stays whole. */
-static int send_share(struct link *link, struct frame *part, bool more)
+static int send_share(struct link *link, struct part *part, bool more)
 {
     int flags = ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0);
-    struct frame share;
+    struct part share;
     int code = 0;
 
-    frame_share(&share, part);
+    part_share(&share, part);
     do {
-        code = zmq_msg_send(part_of(&share), link->socket, flags);
+        code = zmq_msg_send(message_of(&share), link->socket, flags);
     } while (code < 0 && errno == EINTR);
     if (code < 0) {
         code = errno;
-        frame_close(&share); /* else 0MQ has taken it */
+        part_close(&share); /* else 0MQ has taken it */
         return code;
     }
     return 0;
@@ -372,7 +377,7 @@ static enum status status_of_send(int code)
     }
 }
 
-enum status link_send(struct link *link, struct frame *parts, size_t count)
+enum status link_send(struct link *link, struct part *parts, size_t count)
 {
     size_t sent = 0;
     int code = 0;
@@ -398,27 +403,27 @@ enum status link_send(struct link *link, struct frame *parts, size_t count)
         }
         return STATUS_UNAVAILABLE;
     }
-    close_frames(parts, count);
+    close_parts(parts, count);
     return STATUS_OK;
 }
 
 /* Receiving */
 
 /* False: nothing is there. part is uninitialised before, and after that. */
-static bool receive_part(struct link *link, struct frame *part, bool *out_more)
+static bool receive_part(struct link *link, struct part *part, bool *out_more)
 {
     int code = 0;
 
-    frame_init_empty(part);
+    part_init_empty(part);
     do {
-        code = zmq_msg_recv(part_of(part), link->socket, ZMQ_DONTWAIT);
+        code = zmq_msg_recv(message_of(part), link->socket, ZMQ_DONTWAIT);
     } while (code < 0 && errno == EINTR);
     if (code < 0) {
         CHECK(errno == EAGAIN);
-        frame_close(part);
+        part_close(part);
         return false;
     }
-    *out_more = zmq_msg_more(part_of(part)) != 0;
+    *out_more = zmq_msg_more(message_of(part)) != 0;
     return true;
 }
 
@@ -429,18 +434,18 @@ static size_t drain(struct link *link)
     size_t count = 0;
 
     while (more) {
-        struct frame part;
+        struct part part;
 
         /* 0MQ hands out the parts of a message only when it has them all. */
         CHECK(receive_part(link, &part, &more));
-        frame_close(&part);
+        part_close(&part);
         count++;
     }
     return count;
 }
 
 enum status link_receive(struct link *link,
-                         struct frame *parts,
+                         struct part *parts,
                          size_t max,
                          size_t *out_count)
 {
@@ -457,7 +462,7 @@ enum status link_receive(struct link *link,
     }
     if (more) {
         link_hang_up(link, link_connection(&parts[0]));
-        close_frames(parts, count);
+        close_parts(parts, count);
         log_line(LOG_WARN, "link", "too_many_parts",
                  "endpoint=%s parts=%zu max=%zu", link->endpoint,
                  count + drain(link), max);

@@ -25,9 +25,9 @@ typedef bool link_known_fn(void *owner,
 
 /* One message part: memory shared by reference between holders. Same size and
  * alignment as zmq_msg_t (checked at compile time in link.c). A part must be
- * initialised by one frame_init_* call and is then closed exactly once,
+ * initialised by one part_init_* call and is then closed exactly once,
  * directly or by a function that takes it. */
-struct frame {
+struct part {
     _Alignas(8) unsigned char opaque[64];
 };
 
@@ -61,6 +61,16 @@ struct link_options {
     const struct curvekey_pair *keys; /* ours; NULL: those of the context */
     int handshake_ms; /* bind: a connection that takes longer to introduce
                          itself ends; 0: 30 s */
+    int retry_ms; /* connect: between two tries, and at most as much again; 0:
+                     100 */
+};
+
+/* What becomes of a link's connections. */
+enum link_change {
+    LINK_UNCHANGED = 0, /* nothing more to tell */
+    LINK_ACCEPTED,      /* bind: somebody has come */
+    LINK_INTRODUCED,    /* both sides know each other: messages can be sent */
+    LINK_ENDED          /* by the far end, or since its process is gone */
 };
 
 /* INVALID: the shown key is not that of the secret one. */
@@ -97,7 +107,7 @@ const char *link_endpoint(const struct link *link);
 /* Sends all parts as one message. Takes the parts on success; on failure they
  * stay the caller's. UNAVAILABLE: router does not know the peer. */
 enum status link_send(struct link *link,
-                      struct frame *parts,
+                      struct part *parts,
                       size_t count) MUST_CHECK;
 
 /* Receives one whole message into parts (uninitialised before). BUSY: nothing
@@ -105,39 +115,52 @@ enum status link_send(struct link *link,
  * connection, if we have accepted it, ended. The parts are the caller's to
  * close. */
 enum status link_receive(struct link *link,
-                         struct frame *parts,
+                         struct part *parts,
                          size_t max,
                          size_t *out_count) MUST_CHECK;
 
 /* Which connection a received part came by; -1: not known. Good until the next
  * turn of the loop. */
-int link_connection(const struct frame *frame);
+int link_connection(const struct part *part);
 /* Ends that connection; its peer may come back, and is asked for its key then.
  * Does nothing to a connection that is not one of those that link has
  * accepted (its number may be another's by now). */
 void link_hang_up(const struct link *link, int connection);
 
+/* A link of its own, to be read by link_next_change alone, on which everything
+ * is told that becomes of link's connections from now on, in order. That one
+ * has ended is known as soon as the system knows. No message is read before
+ * its connection's beginning can be. What its sender sent before the end may be
+ * read after it.
+ * Errors: NO_MEMORY, IO. */
+enum status link_watch(struct link *link, struct link **out) MUST_CHECK;
+/* Before link is closed. watch: NULL is accepted; else it is closed. */
+void link_unwatch(struct link *link, struct link *watch);
+/* *out_connection: as in link_connection; -1: not known. Numbers of connections
+ * that have ended are used again. */
+enum link_change link_next_change(struct link *watch, int *out_connection);
+
 /* Whoever has sent this part may still come in, or link is not locked; else the
  * connection is ended: 0MQ asks for a key but once, when it is made. */
-bool link_admits(const struct link *link, const struct frame *part);
+bool link_admits(const struct link *link, const struct part *part);
 
 /* For loop.c alone: the 0MQ socket. */
 void *link_socket(struct link *link);
 
-enum status frame_init_size(struct frame *frame, size_t size) MUST_CHECK;
-enum status frame_init_copy(struct frame *frame,
-                            const void *bytes,
-                            size_t size) MUST_CHECK;
-void frame_init_empty(struct frame *frame);
+enum status part_init_size(struct part *part, size_t size) MUST_CHECK;
+enum status part_init_copy(struct part *part,
+                           const void *bytes,
+                           size_t size) MUST_CHECK;
+void part_init_empty(struct part *part);
 /* A further reference to source's bytes; the bytes must not change any more. */
-void frame_share(struct frame *frame, struct frame *source);
-/* source becomes empty (but stays initialised). frame: uninitialised. */
-void frame_move(struct frame *frame, struct frame *source);
-void frame_close(struct frame *frame);
+void part_share(struct part *part, struct part *source);
+/* source becomes empty (but stays initialised). part: uninitialised. */
+void part_move(struct part *part, struct part *source);
+void part_close(struct part *part);
 /* Whose key the connection had that a received part came by. False: none, on a
  * link without keys. */
-bool frame_sender(const struct frame *frame, struct curvekey *out);
-void *frame_data(struct frame *frame);
-size_t frame_size(const struct frame *frame);
+bool part_sender(const struct part *part, struct curvekey *out);
+void *part_data(struct part *part);
+size_t part_size(const struct part *part);
 
 #endif /* BASE_LINK_H */

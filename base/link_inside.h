@@ -1,7 +1,7 @@
 /* link_inside.h - what the files behind link.h share. Nobody else includes it.
  *
- * link.c opens, sends and receives; link_keys.c is about who is at the far end.
- */
+ * link.c opens, sends and receives; link_keys.c is about who is at the far end,
+ * link_watch.c about whether it still is. */
 #ifndef BASE_LINK_INSIDE_H
 #define BASE_LINK_INSIDE_H
 
@@ -24,20 +24,21 @@ struct link {
     void *socket;
     bool named;  /* endpoint is an inproc name that we hold */
     bool locked; /* lets keys in alone */
+    bool watched;
     char domain[LINK_DOMAIN_BYTES];
     char endpoint[ENDPOINT_BYTES_MAX];
 };
 
 enum direction { BIND, CONNECT };
 
-static inline zmq_msg_t *part_of(struct frame *frame)
+static inline zmq_msg_t *message_of(struct part *part)
 {
-    return (zmq_msg_t *)(void *)frame;
+    return (zmq_msg_t *)(void *)part;
 }
 
-static inline const zmq_msg_t *const_part(const struct frame *frame)
+static inline const zmq_msg_t *const_message_of(const struct part *part)
 {
-    return (const zmq_msg_t *)(const void *)frame;
+    return (const zmq_msg_t *)(const void *)part;
 }
 
 /* All options are known to this release of 0MQ and all values are checked, so

@@ -82,7 +82,7 @@ void link_set_keys(struct link *link,
     }
 }
 
-bool link_admits(const struct link *link, const struct frame *part)
+bool link_admits(const struct link *link, const struct part *part)
 {
     const struct link_context *context = link->context;
     struct curvekey key;
@@ -90,7 +90,7 @@ bool link_admits(const struct link *link, const struct frame *part)
     if (!link->locked) {
         return true;
     }
-    if (frame_sender(part, &key) &&
+    if (part_sender(part, &key) &&
         context->known(context->owner, link->domain, &key)) {
         return true;
     }
@@ -98,9 +98,9 @@ bool link_admits(const struct link *link, const struct frame *part)
     return false;
 }
 
-bool frame_sender(const struct frame *frame, struct curvekey *out)
+bool part_sender(const struct part *part, struct curvekey *out)
 {
-    const char *user = zmq_msg_gets(const_part(frame), "User-Id");
+    const char *user = zmq_msg_gets(const_message_of(part), "User-Id");
 
     return user != NULL && curvekey_parse(user, strlen(user), out) == STATUS_OK;
 }
@@ -121,9 +121,9 @@ enum status link_keys_check(const struct curvekey_pair *keys)
     return curvekey_equal(&found, &keys->shown) ? STATUS_OK : STATUS_INVALID;
 }
 
-int link_connection(const struct frame *frame)
+int link_connection(const struct part *part)
 {
-    return zmq_msg_get(const_part(frame), ZMQ_SRCFD);
+    return zmq_msg_get(const_message_of(part), ZMQ_SRCFD);
 }
 
 /* The name of the socket's own end, as an endpoint's: a connection that a link

@@ -30,20 +30,34 @@ static struct ration_cause *find(struct ration *ration, uint64_t cause)
     return oldest;
 }
 
+static bool may_tell(struct ration *ration, uint64_t now_ms)
+{
+    if (now_ms >= ration->lines_ms + RATION_PERIOD_MS) {
+        ration->lines_ms = now_ms;
+        ration->lines_count = 0;
+    }
+    if (ration->lines_count == RATION_LINES_MAX) {
+        return false;
+    }
+    ration->lines_count++;
+    return true;
+}
+
 bool ration_take(struct ration *ration,
                  uint64_t cause,
                  uint64_t now_ms,
                  uint64_t *out_count)
 {
     struct ration_cause *entry = find(ration, cause);
-    bool fresh = entry->cause == 0;
 
     entry->cause = cause;
     entry->used_ms = now_ms;
     entry->count++;
-    if (!fresh && now_ms < entry->told_ms + RATION_PERIOD_MS) {
+    if ((entry->told && now_ms < entry->told_ms + RATION_PERIOD_MS) ||
+        !may_tell(ration, now_ms)) {
         return false;
     }
+    entry->told = true;
     entry->told_ms = now_ms;
     *out_count = entry->count;
     entry->count = 0;

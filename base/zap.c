@@ -37,15 +37,15 @@ struct zap {
     struct ration ration;
 };
 
-static bool is(struct frame *part, const char *text)
+static bool is(struct part *part, const char *text)
 {
-    return frame_size(part) == strlen(text) &&
-           memcmp(frame_data(part), text, strlen(text)) == 0;
+    return part_size(part) == strlen(text) &&
+           memcmp(part_data(part), text, strlen(text)) == 0;
 }
 
 /* What 0MQ asks is well-formed; what the peer said within it need not be. */
 static bool judge(struct zap *zap,
-                  struct frame *parts,
+                  struct part *parts,
                   size_t count,
                   struct curvekey *key)
 {
@@ -53,18 +53,18 @@ static bool judge(struct zap *zap,
     struct text text;
 
     if (count != REQUEST_PARTS || !is(&parts[5], "CURVE") ||
-        frame_size(&parts[6]) != sizeof(key->b)) {
+        part_size(&parts[6]) != sizeof(key->b)) {
         return false;
     }
-    memcpy(key->b, frame_data(&parts[6]), sizeof(key->b));
+    memcpy(key->b, part_data(&parts[6]), sizeof(key->b));
     /* The domain is ours: a link's. */
     text_init(&text, domain, sizeof(domain));
-    text_add_bytes(&text, frame_data(&parts[2]), frame_size(&parts[2]));
+    text_add_bytes(&text, part_data(&parts[2]), part_size(&parts[2]));
     return zap->known(zap->owner, domain, key);
 }
 
 static void tell(struct zap *zap,
-                 struct frame *address,
+                 struct part *address,
                  const struct curvekey *key)
 {
     char text[CURVEKEY_TEXT + 1];
@@ -76,7 +76,7 @@ static void tell(struct zap *zap,
         curvekey_text(key, text);
         log_line(LOG_WARN, "zap", "key_not_known",
                  "key=%s address=%.*s times=%" PRIu64, text,
-                 (int)frame_size(address), (const char *)frame_data(address),
+                 (int)part_size(address), (const char *)part_data(address),
                  count);
     }
 }
@@ -84,34 +84,34 @@ static void tell(struct zap *zap,
 /* Each request must have its reply, or else 0MQ would not let us read on: where
  * memory is short for the name, the peer is refused. */
 static void reply(struct zap *zap,
-                  struct frame *request,
+                  struct part *request,
                   const struct curvekey *user)
 {
     char text[CURVEKEY_TEXT + 1] = "";
-    struct frame parts[REPLY_PARTS];
+    struct part parts[REPLY_PARTS];
     bool good = user != NULL;
     enum status status = STATUS_OK;
 
     if (good) {
         curvekey_text(user, text);
-        good = frame_init_copy(&parts[4], text, CURVEKEY_TEXT) == STATUS_OK;
+        good = part_init_copy(&parts[4], text, CURVEKEY_TEXT) == STATUS_OK;
     }
     if (!good) {
-        frame_init_empty(&parts[4]);
+        part_init_empty(&parts[4]);
     }
-    frame_share(&parts[0], &request[0]);
-    frame_share(&parts[1], &request[1]);
+    part_share(&parts[0], &request[0]);
+    part_share(&parts[1], &request[1]);
     /* Kept in the part itself: takes no memory. */
-    CHECK(frame_init_copy(&parts[2], good ? accepted : refused, CODE_BYTES) ==
+    CHECK(part_init_copy(&parts[2], good ? accepted : refused, CODE_BYTES) ==
           STATUS_OK);
-    frame_init_empty(&parts[3]);
-    frame_init_empty(&parts[5]);
+    part_init_empty(&parts[3]);
+    part_init_empty(&parts[5]);
     status = link_send(zap->link, parts, REPLY_PARTS);
     /* What was just asked can be answered, and no queue has a limit. */
     CHECK(status == STATUS_OK);
 }
 
-static void answer(struct zap *zap, struct frame *parts, size_t count)
+static void answer(struct zap *zap, struct part *parts, size_t count)
 {
     struct curvekey key = {.b = {0}};
     bool good = judge(zap, parts, count, &key);
@@ -127,7 +127,7 @@ static void on_request(void *owner)
     struct zap *zap = owner;
 
     for (int i = 0; i < REQUESTS_PER_TURN; i++) {
-        struct frame parts[REQUEST_PARTS_MAX];
+        struct part parts[REQUEST_PARTS_MAX];
         size_t count = 0;
 
         if (link_receive(zap->link, parts, REQUEST_PARTS_MAX, &count) !=
@@ -137,7 +137,7 @@ static void on_request(void *owner)
         CHECK(count >= REQUEST_PARTS_MIN); /* 0MQ itself has written it */
         answer(zap, parts, count);
         while (count > 0) {
-            frame_close(&parts[--count]);
+            part_close(&parts[--count]);
         }
     }
 }

@@ -3,7 +3,7 @@
  * 0MQ asks, for each connection to a link with keys, through the inproc
  * address of ZAP (rfc.zeromq.org/spec/27). The process's one loop answers, as
  * one more link of it: nothing of a peer is read before. What was let in
- * carries its key on each message (frame_sender): 0MQ does not ask again, so
+ * carries its key on each message (part_sender): 0MQ does not ask again, so
  * whoever reads a message asks whether the key is still known. */
 #ifndef BASE_ZAP_H
 #define BASE_ZAP_H

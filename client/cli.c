@@ -172,6 +172,17 @@ static const struct cli_verb verbs[] = {
      "cajal gc --dry-run\n"
      "cajal gc fashion --confirm=fashion\n",
      verb_gc},
+    {"rebuild", "MIRROR", 1, 1, GROUP_MODELS, 0,
+     "make a store anew from mirrors of its jobs",
+     "MIRROR is the file that a job with store.mirror wrote, or a directory, "
+     "of\n"
+     "which every *.mirror is taken. --store names a new or empty directory. "
+     "A\n"
+     "torn end is left out: that much is computed again, to the same bits.\n"
+     "Then `cajal up` goes on with the jobs, and with their mirrors.",
+     "cajal rebuild /shared/cajal --store ./store\n"
+     "cajal up -w 2 --store ./store\n",
+     verb_rebuild},
     {"up", "", 0, 0, GROUP_CLUSTER, WITH(WORKERS) | WITH(THREADS),
      "start a coordinator and workers on this machine",
      "Jobs that were running when it last ended go on.", "cajal up -w 2\n",

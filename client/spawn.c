@@ -161,6 +161,9 @@ enum status spawn_coordinator(const struct place *place,
     if (options->resume) {
         add(&command, "--resume");
     }
+    if (options->rebuild != NULL) {
+        add_pair(&command, "--rebuild", options->rebuild);
+    }
     add_pair(&command, "--log-file", command.log);
     return launch(&command, options->transient ? SESSION_GROUP : SESSION_SAME,
                   out);

@@ -14,8 +14,9 @@
 #include <sys/types.h>
 
 struct spawn_coordinator {
-    bool transient; /* ends by itself when no client needs it */
-    bool resume;    /* lets unfinished jobs go on */
+    bool transient;      /* ends by itself when no client needs it */
+    bool resume;         /* lets unfinished jobs go on */
+    const char *rebuild; /* mirrors to make the store from; NULL: none */
 };
 
 struct spawn_worker {

@@ -4,6 +4,7 @@
 #include "client/spawn.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -11,6 +12,8 @@ enum {
     POLL_NS = 3000000,
     /* The coordinator's exit code for "another process has this store". */
     EXIT_CONFLICT = 6,
+    /* And the one for a store that cannot be used or made. */
+    EXIT_STORE = 7,
     /* That other may be a transient one which is about to end. */
     CONFLICT_PAUSE_MS = 200
 };
@@ -43,11 +46,13 @@ static void tell(const struct place *place,
 }
 
 static enum status spawn_one(const struct place *place,
+                             const char *mirrors,
                              pid_t *pid,
                              char *why,
                              size_t why_size)
 {
-    const struct spawn_coordinator options = {.transient = true};
+    const struct spawn_coordinator options = {.transient = true,
+                                              .rebuild = mirrors};
     enum status status = spawn_coordinator(place, &options, pid);
 
     if (status == STATUS_NOT_FOUND) {
@@ -106,7 +111,7 @@ enum status start_transient(const struct place *place,
             return STATUS_UNAVAILABLE;
         }
         if (pid == 0 && now_ms >= again_ms) {
-            status = spawn_one(place, &pid, why, why_size);
+            status = spawn_one(place, NULL, &pid, why, why_size);
             if (status != STATUS_OK) {
                 return status;
             }
@@ -116,6 +121,53 @@ enum status start_transient(const struct place *place,
     tell(place, "waited 15 s for a coordinator to listen, in vain.",
          "coordinator.log", why, why_size);
     return STATUS_DEADLINE;
+}
+
+/* The last line of its log is a sentence of its own about it. */
+static enum status tell_rebuild(const struct place *place,
+                                int ended,
+                                char *why,
+                                size_t why_size)
+{
+    static const char program[] = "cajal-coordinator: ";
+    char log[PATH_BYTES_MAX];
+    char words[ERROR_BYTES_MAX] = "";
+    const char *text = words;
+    char how[64];
+    int code = WIFEXITED(ended) ? WEXITSTATUS(ended) : -1;
+
+    if (place_log(place, "coordinator.log", log, sizeof(log)) == STATUS_OK) {
+        spawn_last_words(log, words, sizeof(words));
+    }
+    if (strncmp(words, program, sizeof(program) - 1) != 0) {
+        spawn_describe(ended, how, sizeof(how));
+        (void)snprintf(why, why_size,
+                       "the coordinator ended: %s. See its log %s", how, log);
+        return STATUS_UNAVAILABLE;
+    }
+    text += sizeof(program) - 1;
+    (void)snprintf(why, why_size, "%s", text);
+    return code == EXIT_CONFLICT ? STATUS_CONFLICT
+           : code == EXIT_STORE  ? STATUS_CORRUPT
+                                 : STATUS_UNAVAILABLE;
+}
+
+enum status start_rebuild(const struct place *place,
+                          const char *mirrors,
+                          char *why,
+                          size_t why_size)
+{
+    pid_t pid = 0;
+    int ended = 0;
+    enum status status = spawn_one(place, mirrors, &pid, why, why_size);
+
+    while (status == STATUS_OK && !place_answers(place)) {
+        if (spawn_wait(pid, 0, &ended)) {
+            return tell_rebuild(place, ended, why, why_size);
+        }
+        pause_shortly();
+    }
+    return status;
 }
 
 enum status start_wait(const struct place *place,

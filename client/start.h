@@ -21,6 +21,15 @@ enum status start_transient(const struct place *place,
                             char *why,
                             size_t why_size) MUST_CHECK;
 
+/* Starts a transient one that makes the store from mirrors first, and returns
+ * when it listens, however long that takes. Another that has the store already
+ * is CONFLICT. Else what the coordinator found: NOT_FOUND, CORRUPT (damaged
+ * mirrors, or a disk that is full), UNAVAILABLE. */
+enum status start_rebuild(const struct place *place,
+                          const char *mirrors,
+                          char *why,
+                          size_t why_size) MUST_CHECK;
+
 /* Waits for the coordinator that the supervisor with this process id starts;
  * pid 0: of another process. */
 enum status start_wait(const struct place *place,

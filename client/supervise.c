@@ -51,9 +51,9 @@ static bool too_many_failures(struct child *child, uint64_t now_ms)
 
 static uint64_t pause_of(const struct child *child)
 {
-    uint64_t pause_ms = CHILD_PAUSE_MS;
+    uint64_t pause_ms = child->failed_in_a_row > 0 ? CHILD_PAUSE_MS : 0;
 
-    for (uint32_t i = 1; i < child->deaths_in_a_row; i++) {
+    for (uint32_t i = 1; i < child->failed_in_a_row; i++) {
         pause_ms = 2 * pause_ms < CHILD_PAUSE_MS_MAX ? 2 * pause_ms
                                                      : CHILD_PAUSE_MS_MAX;
     }
@@ -93,8 +93,8 @@ enum verdict child_judge(struct child *child, uint64_t now_ms, int status)
         child->restart_ms = now_ms + CHILD_LEFT_MS;
         return VERDICT_RESTART;
     }
-    child->deaths_in_a_row =
-        life_ms >= CHILD_WINDOW_MS ? 1 : child->deaths_in_a_row + 1;
+    child->failed_in_a_row =
+        life_ms >= CHILD_SHORT_MS ? 0 : child->failed_in_a_row + 1;
     if (life_ms < CHILD_SHORT_MS && too_many_failures(child, now_ms)) {
         return VERDICT_GIVE_UP;
     }

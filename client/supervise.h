@@ -2,9 +2,9 @@
  *
  * The process behind `cajal run` and `cajal up`: it has no terminal, speaks no
  * gRPC and never decides about jobs. It ends when the coordinator ends in
- * peace, and then nothing of it is left. What dies otherwise is started again,
- * after a pause that doubles; what dies too often is given up with a line in
- * the log.
+ * peace, and then nothing of it is left. What dies otherwise is started again:
+ * at once if it has lived for a while, else after a pause that doubles; what
+ * dies too often is given up with a line in the log.
  *
  * The judgement is pure, so that tests can go through its cases. */
 #ifndef CLIENT_SUPERVISE_H
@@ -19,12 +19,12 @@
 enum {
     /* A life shorter than this is a failed start. */
     CHILD_SHORT_MS = 2000,
-    /* So many failed starts within CHILD_WINDOW_MS, and that is that. Deaths
-     * after a longer life only lengthen the pause: whoever kills a process by
-     * hand every few seconds shall find it alive again. */
+    /* So many failed starts within CHILD_WINDOW_MS, and that is that. Whoever
+     * kills a process every few seconds shall find it alive again, at once:
+     * jobs wait for it. */
     CHILD_FAILURES_MAX = 10,
     CHILD_WINDOW_MS = 60000,
-    CHILD_PAUSE_MS = 100,
+    CHILD_PAUSE_MS = 50, /* after the first failed start */
     CHILD_PAUSE_MS_MAX = 2000,
     /* A worker that left in peace was told to; where the coordinator still is
      * there after this, it was told by somebody else. */
@@ -45,7 +45,7 @@ struct child {
     uint64_t restart_ms; /* when to start it; UINT64_MAX: not */
     uint64_t failures_ms[CHILD_FAILURES_MAX]; /* a ring of failed starts */
     uint32_t failures_count;
-    uint32_t deaths_in_a_row; /* since it last lived a minute */
+    uint32_t failed_in_a_row; /* starts */
 };
 
 enum verdict { VERDICT_RESTART = 1, VERDICT_GIVE_UP, VERDICT_END };

@@ -21,8 +21,8 @@ enum {
 bool watch_shows(const char *kind)
 {
     static const char *const kinds[] = {
-        "state",  "version",  "grow",  "prune", "heal",
-        "worker", "evaluate", "fault", "set",   "restore",
+        "state",    "version", "grow", "prune",   "heal",      "worker",
+        "evaluate", "fault",   "set",  "restore", "recovered",
     };
 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
@@ -220,8 +220,9 @@ void watch_event_line(const struct look *look,
     const char *end = "";
     unsigned seconds = (unsigned)elapsed_seconds;
     int before = 0; /* columns */
+    int after = 0;
 
-    if (strcmp(kind, "grow") == 0) {
+    if (strcmp(kind, "grow") == 0 || strcmp(kind, "recovered") == 0) {
         begin = look_paint(look, PAINT_GOOD);
         end = look_paint(look, PAINT_NONE);
     } else if (strcmp(kind, "fault") == 0) {
@@ -232,7 +233,9 @@ void watch_event_line(const struct look *look,
                sizeof(clean));
     before = fprintf(out, " %02u:%02u  %-5s ", seconds / 60, seconds % 60,
                      json_text(event, "version"));
-    (void)fprintf(out, "%s%-*s%s ", begin, KIND_COLUMNS, kind, end);
-    print_hanging(look, clean, (size_t)(before + KIND_COLUMNS + 1), out);
+    (void)fprintf(out, "%s", begin);
+    after = fprintf(out, "%-*s", KIND_COLUMNS, kind);
+    (void)fprintf(out, "%s ", end);
+    print_hanging(look, clean, (size_t)(before + after + 1), out);
     (void)fflush(out);
 }

@@ -45,6 +45,7 @@ struct settings {
     char keys[PATH_BYTES_MAX];
     char inspect[PATH_BYTES_MAX];
     char into[PATH_BYTES_MAX];
+    char rebuild[PATH_BYTES_MAX];
     char log_level[PATH_BYTES_MAX];
     char log_file[PATH_BYTES_MAX];
     uint64_t heartbeat_ms;
@@ -52,6 +53,7 @@ struct settings {
     bool transient;
     bool resume;
     bool insecure;
+    bool points_off;
 };
 
 static const struct conf_entry table[] = {
@@ -87,12 +89,18 @@ static const struct conf_entry table[] = {
      offsetof(struct settings, inspect)},
     {"into", CONF_TEXT, NULL, 0, 0, "DIR", "where the backup goes",
      offsetof(struct settings, into)},
+    {"rebuild", CONF_TEXT, NULL, 0, 0, "PATH",
+     "a mirror, or a directory of them, to make a new store from",
+     offsetof(struct settings, rebuild)},
     {"heartbeat-ms", CONF_U64, "500", 10, 60000, "ms",
      "how often workers say that they live",
      offsetof(struct settings, heartbeat_ms)},
     {"timeout-ms", CONF_U64, "10000", 100, 3600000, "ms",
      "silence after which a worker is lost",
      offsetof(struct settings, timeout_ms)},
+    {"points-off", CONF_FLAG, "no", 0, 0, NULL,
+     "keep no state in workers' memory (to measure what that costs)",
+     offsetof(struct settings, points_off)},
     {"log", CONF_TEXT, "info", 0, 0, "LEVEL", "debug, info, warn or error",
      offsetof(struct settings, log_level)},
     {"log-file", CONF_TEXT, NULL, 0, 0, "PATH", "stderr if not given",
@@ -268,11 +276,13 @@ static bool fill_options(struct settings *settings, struct shell_options *out)
     memcpy(out->chunks, settings->chunks, sizeof(out->chunks));
     find_keys(settings);
     memcpy(out->keys, settings->keys, sizeof(out->keys));
+    memcpy(out->rebuild, settings->rebuild, sizeof(out->rebuild));
     memcpy(out->program, "/proc/self/exe", sizeof("/proc/self/exe"));
     out->transient = settings->transient;
     out->resume = settings->resume;
     out->insecure = settings->insecure;
     out->heartbeat_ms = (uint32_t)settings->heartbeat_ms;
+    out->points_off = settings->points_off;
     out->timeout_ms = (uint32_t)settings->timeout_ms;
     return true;
 }

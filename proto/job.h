@@ -146,6 +146,13 @@ struct run_spec {
     uint32_t threads;     /* compute threads per worker */
 };
 
+/* The longest name of a file in a mirror's directory, with the / before it. */
+enum { MIRROR_NAME_BYTES = 128 };
+
+struct store_spec {
+    char mirror[PATH_BYTES_MAX]; /* a directory for a second copy; "": none */
+};
+
 struct job_spec {
     char name[NAME_BYTES_MAX];
     uint64_t seed;
@@ -161,6 +168,7 @@ struct job_spec {
     double guard_tolerance; /* relative loss increase an edit may cause */
     struct keep_spec keep;
     struct run_spec run;
+    struct store_spec store;
 };
 
 /* What a worker found when it opened the data. */

@@ -200,16 +200,22 @@ static size_t text_size(const char *data, size_t size)
     return n;
 }
 
-static void check_data(struct job_faults *faults, const struct data_spec *data)
+/* Ends within its array and can be shown; "" is no path. */
+static bool is_path(const char path[PATH_BYTES_MAX])
 {
-    size_t size = text_size(data->dir, sizeof(data->dir));
+    size_t size = text_size(path, PATH_BYTES_MAX);
     size_t shown = 0;
 
-    check_kind(faults, "data.format", data->format, DATA_IDX);
-    while (shown < size && utf8_size(data->dir + shown, size - shown) > 0) {
-        shown += utf8_size(data->dir + shown, size - shown);
+    while (shown < size && utf8_size(path + shown, size - shown) > 0) {
+        shown += utf8_size(path + shown, size - shown);
     }
-    if (size == 0 || size == sizeof(data->dir) || shown < size) {
+    return size > 0 && size < PATH_BYTES_MAX && shown == size;
+}
+
+static void check_data(struct job_faults *faults, const struct data_spec *data)
+{
+    check_kind(faults, "data.format", data->format, DATA_IDX);
+    if (!is_path(data->dir)) {
         fault_add(faults, "data.dir",
                   "must be the path of a directory: 1 to 511 bytes of UTF-8",
                   "");
@@ -504,6 +510,24 @@ static void check_plasticity(struct job_faults *faults,
     }
 }
 
+/* The file in it has a name of its own, of at most MIRROR_NAME_BYTES. Workers
+ * and a coordinator that is started again run in other directories. */
+static void check_store(struct job_faults *faults,
+                        const struct store_spec *store)
+{
+    if (store->mirror[0] == '\0') {
+        return;
+    }
+    if (!is_path(store->mirror) ||
+        strlen(store->mirror) + MIRROR_NAME_BYTES >= PATH_BYTES_MAX) {
+        fault_add(faults, "store.mirror",
+                  "must be the path of a directory: 1 to 383 bytes of UTF-8",
+                  "");
+    } else if (store->mirror[0] != '/') {
+        fault_add(faults, "store.mirror", "must be an absolute path", "");
+    }
+}
+
 static void check_keep_and_run(struct job_faults *faults,
                                const struct job_spec *spec)
 {
@@ -546,4 +570,5 @@ void job_faults(const struct job_spec *spec, struct job_faults *out)
     check_stop(out, spec);
     check_plasticity(out, spec);
     check_keep_and_run(out, spec);
+    check_store(out, &spec->store);
 }

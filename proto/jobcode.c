@@ -227,11 +227,12 @@ size_t jobcode_encode(const struct job_spec *spec, void *out)
     write_u32(&w, spec->run.workers);
     write_u32(&w, spec->run.workers_min);
     write_u32(&w, spec->run.threads);
+    write_text(&w, spec->store.mirror);
     CHECK(!w.failed);
     return w.at;
 }
 
-/* Format 1 had one number of workers. */
+/* Format 1 had one number of workers; format 2 no mirror. */
 static void read_spec(struct reader *r, uint16_t format, struct job_spec *spec)
 {
     memset(spec, 0, sizeof(*spec)); /* padding too: equal jobs, equal bytes */
@@ -252,6 +253,9 @@ static void read_spec(struct reader *r, uint16_t format, struct job_spec *spec)
     spec->run.workers = read_u32(r);
     spec->run.workers_min = format >= 2 ? read_u32(r) : 0;
     spec->run.threads = read_u32(r);
+    if (format >= 3) {
+        read_text(r, spec->store.mirror, sizeof(spec->store.mirror));
+    }
 }
 
 enum status jobcode_decode(const void *bytes, size_t size, struct job_spec *out)

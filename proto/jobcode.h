@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 /* Any job fits. */
-enum { JOBCODE_BYTES_MAX = 4096, JOBCODE_FORMAT = 2 };
+enum { JOBCODE_BYTES_MAX = 5120, JOBCODE_FORMAT = 3 };
 
 /* spec has passed job_check; out holds JOBCODE_BYTES_MAX. */
 size_t jobcode_encode(const struct job_spec *spec, void *out);

@@ -331,6 +331,9 @@ static bool is_silent(const struct printing *p, const struct schema_key *row)
     if (row->field == FIELD_STOP) {
         return (uint32_t)spec->stop_rules[p->index].kind != row->stop;
     }
+    if (is_path(row, "store.mirror")) {
+        return spec->store.mirror[0] == '\0';
+    }
     if (is_path(row, "stop")) {
         return spec->stop_rules_count == 0;
     }

@@ -35,7 +35,7 @@ struct piece_header {
     uint32_t kind;
     uint32_t status; /* STORED; else OK */
     uint64_t job;
-    uint64_t term; /* PUT, STORED: of the session that made the copy */
+    uint64_t term; /* of the session that made the copy */
     uint64_t interval;
     uint64_t kept; /* PUT: as in the grant */
     uint64_t sum;  /* PUT, BYTES: of pieces 0 .. index, one after the other */

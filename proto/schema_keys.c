@@ -478,11 +478,15 @@ static const struct schema_key table[] = {
      .example = "last: 50",
      .help = "versions that gc spares, beside the last of each cause"},
 
-    {.path = "store", .type = SCHEMA_MAPPING, .example = "store: {}"},
+    {.path = "store",
+     .type = SCHEMA_MAPPING,
+     .example = "store: {mirror: /shared/cajal}"},
     {.path = "store.mirror",
-     .type = SCHEMA_REFUSED,
-     .refusal = NOT_HERE "; copy the store's directory while no coordinator "
-                         "runs on it"},
+     .type = SCHEMA_TEXT,
+     .field = FIELD_PATH,
+     .offset = AT(store.mirror),
+     .example = "mirror: /shared/cajal",
+     .help = "directory for a second copy of the job, to rebuild it from"},
 
     {.path = "run", .type = SCHEMA_MAPPING, .example = "run: {workers: 2}"},
     {.path = "run.workers",

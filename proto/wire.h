@@ -134,6 +134,7 @@ struct wire_assign {
     bool from_point;
     uint32_t point_line;
     uint64_t point_interval;
+    uint64_t point_term;
     uint32_t holders_count; /* workers with copies, of the placement or not */
     struct wire_peer *holders;
     uint32_t sources_count; /* owners_count, or 0 */
@@ -142,7 +143,9 @@ struct wire_assign {
 
 /* The sender has a copy of a shard's state in memory. Told when it has been
  * made, by the shard's worker and by its buddy, and for every copy there is to
- * a new life of the coordinator. */
+ * a new life of the coordinator. A boundary that an earlier term had reached
+ * may have become another one since: what was granted there had not all been
+ * journaled. So a copy has the term in which it was made. */
 struct wire_kept {
     uint64_t job;
     uint32_t line;
@@ -150,6 +153,7 @@ struct wire_kept {
     uint32_t layer;
     uint32_t shard;
     uint64_t cost_us; /* that training stood still for it; 0: a buddy's */
+    uint64_t term;    /* of the session that made it */
 };
 
 struct wire_ready {

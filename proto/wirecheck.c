@@ -185,6 +185,7 @@ static bool point_valid(const struct wire_assign *assign)
         return assign->holders_count == 0 && assign->sources_count == 0;
     }
     if (assign->records_count != 0 || !counted(assign->point_interval) ||
+        assign->point_term < 1 ||
         !workers_valid(assign->holders, assign->holders_count)) {
         return false;
     }
@@ -249,7 +250,8 @@ bool wirecheck_message(const struct wire *message)
     case WIRE_ROSTER:
         return message->roster.count <= WIRE_ROSTER_MAX;
     case WIRE_KEPT:
-        return message->kept.job >= 1 && counted(message->kept.interval) &&
+        return message->kept.job >= 1 && message->kept.term >= 1 &&
+               counted(message->kept.interval) &&
                message->kept.layer < LAYERS_MAX &&
                message->kept.shard < SHARDS_MAX;
     case WIRE_OPENED:

@@ -53,6 +53,7 @@ static enum status get_kept(const Cajal__V1__Kept *from, struct wire_kept *to)
     to->layer = from->layer;
     to->shard = from->shard;
     to->cost_us = from->cost_us;
+    to->term = from->term;
     return STATUS_OK;
 }
 
@@ -185,6 +186,7 @@ static enum status get_point(const Cajal__V1__Assign *from,
     to->from_point = from->from_point != 0;
     to->point_line = from->point_line;
     to->point_interval = from->point_interval;
+    to->point_term = from->point_term;
     if (!to->from_point) {
         return valid(from->n_holders == 0 && from->n_sources == 0);
     }

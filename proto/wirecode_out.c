@@ -246,6 +246,7 @@ static bool put_placement(const struct wire_assign *from,
     to->from_point = from->from_point;
     to->point_line = from->point_line;
     to->point_interval = from->point_interval;
+    to->point_term = from->point_term;
     to->n_holders = from->holders_count;
     to->holders = put_peers(from->holders, from->holders_count, region);
     to->n_sources = from->sources_count;
@@ -335,6 +336,7 @@ static Cajal__V1__Kept *put_kept(const struct wire_kept *from,
         to->layer = from->layer;
         to->shard = from->shard;
         to->cost_us = from->cost_us;
+        to->term = from->term;
     }
     return to;
 }

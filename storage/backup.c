@@ -6,7 +6,7 @@
  *
  * What a killed backup left is written over by the next one to the same name.
  */
-#include "storage/internal.h"
+#include "storage/inside.h"
 
 #include "base/limits.h"
 #include "base/log.h"

@@ -1,5 +1,5 @@
 /* batch.c - operations collected, then applied in one transaction. */
-#include "storage/internal.h"
+#include "storage/inside.h"
 
 #include "base/check.h"
 #include "base/mem.h"
@@ -223,7 +223,8 @@ enum status batch_put_point(struct batch *batch,
 /* --- Applying --- */
 
 static enum status apply_one(struct kv_txn *txn,
-                             const struct operation *operation)
+                             const struct operation *operation,
+                             struct store *store)
 {
     switch (operation->kind) {
     case OPERATION_APPEND:
@@ -238,6 +239,8 @@ static enum status apply_one(struct kv_txn *txn,
         return records_put_stat(txn, operation);
     case OPERATION_PUT_POINT:
         return records_put_point(txn, operation);
+    case OPERATION_DROP_VERSIONS:
+        return drops_apply(txn, operation, &store->dropped);
     }
     CHECK(operation->kind == 0); /* no kind is 0 */
     return STATUS_INVALID;
@@ -254,18 +257,19 @@ static enum status apply(struct kv_txn *txn, void *owner)
 {
     const struct application *application = owner;
     const struct batch *batch = application->batch;
+    struct store *store = application->store;
     enum status status = STATUS_OK;
 
+    store->dropped = 0;
     for (size_t i = 0; i < batch->count && status == STATUS_OK; i++) {
-        status = apply_one(txn, &batch->operations[i]);
+        status = apply_one(txn, &batch->operations[i], store);
     }
     for (size_t i = 0; i < batch->count && status == STATUS_OK; i++) {
         if (batch->operations[i].kind == OPERATION_SET_REF) {
             status = refs_check(txn, &batch->operations[i]);
         }
     }
-    return status == STATUS_OK ? mirrors_put_positions(txn, application->store)
-                               : status;
+    return status == STATUS_OK ? mirrors_put_positions(txn, store) : status;
 }
 
 enum status store_apply(struct store *store, const struct batch *batch)
@@ -283,11 +287,13 @@ enum status store_apply(struct store *store, const struct batch *batch)
         status = mirrors_write(store, batch);
     }
     if (status != STATUS_OK) {
+        mirrors_settle(store, batch);
         return status;
     }
     status = kv_update(store->kv, apply, &application);
     if (status != STATUS_OK) {
         mirrors_take_back(store);
     }
+    mirrors_settle(store, batch);
     return status;
 }

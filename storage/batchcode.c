@@ -88,6 +88,9 @@ static bool is_valid(const struct operation *o)
     case OPERATION_PUT_JOB:
     case OPERATION_PUT_STAT:
         return true;
+    case OPERATION_DROP_VERSIONS:
+        return o->size > 0 && o->size % sizeof(uint64_t) == 0 &&
+               o->size / sizeof(uint64_t) <= DROPS_MAX;
     case OPERATION_PUT_POINT: /* is never taken */
         break;
     }

@@ -8,7 +8,7 @@
 #ifndef STORAGE_BATCHCODE_H
 #define STORAGE_BATCHCODE_H
 
-#include "storage/internal.h"
+#include "storage/inside.h"
 
 /* Of this job, and to last: a point lies in the memory of workers and is
  * another one a second later. */

@@ -1,5 +1,5 @@
 /* chunks.c - tensor bytes under their own hash, each once. */
-#include "storage/internal.h"
+#include "storage/inside.h"
 
 #include "base/log.h"
 

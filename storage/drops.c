@@ -4,7 +4,7 @@
  * its summary stays with the date at which gc took it away. Little-endian:
  *
  *     | wall_ms 8 | summary | */
-#include "storage/internal.h"
+#include "storage/inside.h"
 
 #include "base/bytes.h"
 #include "base/check.h"
@@ -21,7 +21,7 @@ struct drop {
     const uint64_t *numbers;
     size_t count;
     uint64_t wall_ms;
-    uint64_t dropped; /* of this try of the transaction */
+    uint64_t dropped;
 
     bool spared[DROPS_MAX]; /* a ref names it */
     bool damaged;           /* a ref that cannot be read may name any */
@@ -110,20 +110,34 @@ static enum status drop_one(struct kv_txn *txn,
     return status;
 }
 
-static enum status drop_all(struct kv_txn *txn, void *owner)
+enum status drops_apply(struct kv_txn *txn,
+                        const struct operation *operation,
+                        uint64_t *dropped)
 {
-    struct drop *drop = owner;
-    enum status status = find_spared(txn, drop);
+    uint64_t numbers[DROPS_MAX];
+    struct drop drop = {.job = operation->job,
+                        .numbers = numbers,
+                        .count = operation->size / sizeof(numbers[0]),
+                        .wall_ms = operation->wall_ms};
+    struct reader reader;
+    enum status status = STATUS_OK;
 
-    drop->dropped = 0;
-    for (size_t i = 0; i < drop->count && status == STATUS_OK; i++) {
-        if (!drop->spared[i]) {
-            status = drop_one(txn, drop, drop->numbers[i]);
+    CHECK(drop.count <= DROPS_MAX);
+    reader_init(&reader, operation->bytes, operation->size);
+    for (size_t i = 0; i < drop.count; i++) {
+        numbers[i] = read_u64(&reader);
+    }
+    status = find_spared(txn, &drop);
+    for (size_t i = 0; i < drop.count && status == STATUS_OK; i++) {
+        if (!drop.spared[i]) {
+            status = drop_one(txn, &drop, numbers[i]);
         }
     }
+    *dropped += drop.dropped;
     return status;
 }
 
+/* A batch, so that a mirror is told: a store made from it has the same gaps. */
 enum status store_drop_versions(struct store *store,
                                 uint64_t job,
                                 const uint64_t *numbers,
@@ -131,14 +145,30 @@ enum status store_drop_versions(struct store *store,
                                 uint64_t wall_ms,
                                 uint64_t *out_dropped)
 {
-    struct drop drop = {
-        .job = job, .numbers = numbers, .count = count, .wall_ms = wall_ms};
-    enum status status = STATUS_OK;
+    unsigned char bytes[DROPS_MAX * sizeof(numbers[0])];
+    struct batch *batch = NULL;
+    struct writer writer;
+    enum status status = batch_open(&batch);
 
     CHECK(count <= DROPS_MAX);
-    status = kv_update(store->kv, drop_all, &drop);
+    writer_init(&writer, bytes, sizeof(bytes));
+    for (size_t i = 0; i < count; i++) {
+        write_u64(&writer, numbers[i]);
+    }
+    if (status == STATUS_OK && count > 0) {
+        status = batch_add(batch,
+                           &(struct operation){.kind = OPERATION_DROP_VERSIONS,
+                                               .job = job,
+                                               .wall_ms = wall_ms,
+                                               .bytes = bytes,
+                                               .size = writer.at});
+    }
     if (status == STATUS_OK) {
-        *out_dropped = drop.dropped;
+        status = store_apply(store, batch);
+    }
+    batch_close(batch);
+    if (status == STATUS_OK) {
+        *out_dropped = store->dropped;
     }
     return status;
 }

@@ -1,5 +1,5 @@
 /* logs.c - the journal and the events: records in order, never changed. */
-#include "storage/internal.h"
+#include "storage/inside.h"
 
 #include "base/check.h"
 

@@ -34,6 +34,7 @@ struct mirror {
     int fd;
     char path[PATH_BYTES_MAX];
     uint64_t position;
+    int error; /* errno of the last failure */
     bool torn; /* bytes behind position could not be cut off */
     struct chunk_set chunks;
 };
@@ -164,10 +165,11 @@ static bool read_whole(int fd, void *out, size_t size, uint64_t at)
     return true;
 }
 
-static enum status fail(const struct mirror *mirror, const char *what)
+static enum status fail(struct mirror *mirror, const char *what)
 {
     int error = errno;
 
+    mirror->error = error;
     log_line(LOG_ERROR, "mirror", "write_failed", "path=\"%s\" what=%s why=%s",
              mirror->path, what, strerror(error));
     return error == ENOSPC || error == EDQUOT || error == EFBIG ? STATUS_FULL
@@ -244,9 +246,29 @@ enum status mirror_put(struct mirror *mirror,
     return STATUS_OK;
 }
 
+/* What is written to a file without a name is written for nobody. */
 enum status mirror_sync(struct mirror *mirror)
 {
-    return fdatasync(mirror->fd) == 0 ? STATUS_OK : fail(mirror, "sync");
+    struct stat info;
+
+    if (fdatasync(mirror->fd) != 0 || fstat(mirror->fd, &info) != 0) {
+        return fail(mirror, "sync");
+    }
+    if (info.st_nlink == 0) {
+        errno = ENOENT;
+        return fail(mirror, "find");
+    }
+    return STATUS_OK;
+}
+
+const char *mirror_path(const struct mirror *mirror)
+{
+    return mirror->path;
+}
+
+const char *mirror_error(const struct mirror *mirror)
+{
+    return strerror(mirror->error);
 }
 
 /* Chunks that are cut off stay in the set only until the next open; they must
@@ -412,10 +434,46 @@ static enum status open_file(struct mirror *mirror)
     return synced ? STATUS_OK : fail(mirror, "sync");
 }
 
+static enum status count_batch(void *owner,
+                               enum mirror_kind kind,
+                               const struct hash *hash,
+                               const unsigned char *payload,
+                               size_t size)
+{
+    (void)hash;
+    (void)payload;
+    (void)size;
+    *(uint32_t *)owner += kind == MIRROR_BATCH;
+    return STATUS_OK;
+}
+
+/* A crash leaves one transaction behind the position. Two are of a store that
+ * has gone further than this one: its copy, or what it was copied from. */
+static enum status check_end(const struct mirror *mirror)
+{
+    struct walk walk;
+    struct header header;
+    uint32_t batches = 0;
+    bool whole = true;
+    enum status status = walk_begin(mirror->fd, &walk);
+
+    walk.at = mirror->position;
+    while (status == STATUS_OK && whole && batches < 2 &&
+           next_header(&walk, &header)) {
+        status = tell_entry(&walk, &header, count_batch, &batches, &whole);
+        walk.at += HEADER_BYTES + header.size;
+    }
+    if (status == STATUS_OK && batches >= 2) {
+        return STATUS_STALE;
+    }
+    return status;
+}
+
 /* Position 0 is a new mirror's: it would begin by cutting off what is there. */
 static enum status take_over(struct mirror *mirror, uint64_t position)
 {
     struct stat info;
+    enum status status = STATUS_OK;
 
     if (fstat(mirror->fd, &info) != 0) {
         return STATUS_IO;
@@ -424,28 +482,33 @@ static enum status take_over(struct mirror *mirror, uint64_t position)
         return STATUS_CONFLICT;
     }
     mirror->position = position;
-    return read_chunks(mirror);
+    status = read_chunks(mirror);
+    return status == STATUS_OK ? check_end(mirror) : status;
 }
 
 static enum status open_all(struct mirror *mirror,
                             const struct mirror_options *options)
 {
-    const char *why = "it cannot be opened or made";
     enum status status = open_file(mirror);
+    const char *why = strerror(mirror->error);
 
     if (status == STATUS_OK) {
         status = take_over(mirror, options->position);
         why = status == STATUS_CORRUPT ? "it is not what this store has written"
               : status == STATUS_CONFLICT ? "it holds a mirror already"
-                                          : status_text(status);
+              : status == STATUS_STALE
+                  ? "it has gone further than this store, so another copy of "
+                    "the store writes it. If that one is lost: cajal rebuild"
+                  : status_text(status);
     }
     if (status == STATUS_OK) {
         status = cut_off(mirror);
         why = status_text(status);
     }
     if (status != STATUS_OK) {
-        (void)snprintf(options->why, options->why_size, "mirror %s: %s",
-                       options->path, why);
+        (void)snprintf(options->why, options->why_size,
+                       "the mirror %s cannot be opened: %s", options->path,
+                       why);
     }
     return status;
 }

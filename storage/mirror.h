@@ -34,7 +34,8 @@ enum {
 /* Makes the file and the directory above it where they are not there; cuts off
  * what lies behind position, and reads which chunks it has. CORRUPT: shorter
  * than position, or not made of entries. CONFLICT: position is 0, but it holds
- * something. INVALID: a path too long. IO, FULL, NO_MEMORY. why gets one
+ * something. STALE: more lies behind than a crash leaves, so another store
+ * goes on with it. INVALID: a path too long. IO, FULL, NO_MEMORY. why gets one
  * sentence. */
 struct mirror_options {
     const char *path;
@@ -49,6 +50,10 @@ void mirror_close(struct mirror *mirror); /* accepts NULL */
 /* Bytes written; what mirror_open wants when all of them count. */
 uint64_t mirror_position(const struct mirror *mirror);
 
+const char *mirror_path(const struct mirror *mirror);
+/* Why the last call failed, in the system's words. */
+const char *mirror_error(const struct mirror *mirror);
+
 bool mirror_has_chunk(const struct mirror *mirror, const struct hash *hash);
 
 /* Appends one entry. hash: of the payload. After a failure the file is as
@@ -58,7 +63,8 @@ enum status mirror_put(struct mirror *mirror,
                        const struct hash *hash,
                        const void *payload,
                        size_t size) MUST_CHECK;
-/* On the disk when it returns OK. */
+/* On the disk when it returns OK. IO: also where the file has no name any
+ * more. */
 enum status mirror_sync(struct mirror *mirror) MUST_CHECK;
 /* The transaction did not come through: back to an earlier position. */
 void mirror_take_back(struct mirror *mirror, uint64_t position);

@@ -4,7 +4,7 @@
  * store's transaction is applied, which also moves the mirror's position. One
  * that fails is cut off again. So what was acknowledged is in both, and after
  * a crash between the two the store's position says what of the file counts. */
-#include "storage/internal.h"
+#include "storage/inside.h"
 
 #include "base/bytes.h"
 #include "base/check.h"
@@ -50,30 +50,54 @@ static enum status get_position(struct store *store,
     return reader.failed ? STATUS_CORRUPT : STATUS_OK;
 }
 
+static enum status put_position(struct kv_txn *txn,
+                                uint64_t job,
+                                uint64_t position)
+{
+    const struct key key = key_of_position(job);
+    unsigned char bytes[sizeof(uint64_t)];
+    struct writer writer;
+
+    writer_init(&writer, bytes, sizeof(bytes));
+    write_u64(&writer, position);
+    return kv_put(txn, KV_COUNTERS, &key, bytes, sizeof(bytes));
+}
+
 enum status mirrors_put_positions(struct kv_txn *txn, struct store *store)
 {
     enum status status = STATUS_OK;
 
     for (uint32_t i = 0; i < MIRRORS_MAX && status == STATUS_OK; i++) {
         const struct mirrored *m = &store->mirrors[i];
-        unsigned char bytes[sizeof(uint64_t)];
-        const struct key key = key_of_position(m->job);
-        struct writer writer;
 
-        if (m->mirror == NULL || !m->touched) {
-            continue;
+        if (m->mirror != NULL && m->touched) {
+            status = put_position(txn, m->job, mirror_position(m->mirror));
         }
-        writer_init(&writer, bytes, sizeof(bytes));
-        write_u64(&writer, mirror_position(m->mirror));
-        status = kv_put(txn, KV_COUNTERS, &key, bytes, sizeof(bytes));
     }
     return status;
 }
 
 /* --- Writing --- */
 
+/* The batch fails by this mirror, and not by the store. */
+static void blame(struct store *store, struct mirrored *m, enum status status)
+{
+    bool full = status == STATUS_FULL;
+
+    if (!full && status != STATUS_IO) {
+        return;
+    }
+    m->failed = !full; /* its file may be another one by now */
+    store->fault_job = m->job;
+    (void)snprintf(store->fault, sizeof(store->fault),
+                   full ? "the disk of the mirror %.*s is full: make room"
+                        : "the mirror %.*s cannot be written: %s",
+                   ERROR_BYTES_MAX - 64, mirror_path(m->mirror),
+                   mirror_error(m->mirror));
+}
+
 static enum status put_chunks(struct store *store,
-                              const struct mirrored *m,
+                              struct mirrored *m,
                               const struct operation *operation)
 {
     unsigned char *bytes = mem_new(CHUNK_BYTES_MAX);
@@ -90,6 +114,7 @@ static enum status put_chunks(struct store *store,
         status = store_get_chunk(store, hash, bytes, &size);
         if (status == STATUS_OK) {
             status = mirror_put(m->mirror, MIRROR_CHUNK, hash, bytes, size);
+            blame(store, m, status);
         }
     }
     mem_free(bytes);
@@ -97,7 +122,7 @@ static enum status put_chunks(struct store *store,
 }
 
 static enum status put_batch(struct store *store,
-                             const struct mirrored *m,
+                             struct mirrored *m,
                              const struct batch *batch)
 {
     const struct batchcode_origin origin = {.life = store->life, .job = m->job};
@@ -112,7 +137,11 @@ static enum status put_batch(struct store *store,
     hash_bytes(bytes, size, &hash);
     status = mirror_put(m->mirror, MIRROR_BATCH, &hash, bytes, size);
     mem_free(bytes);
-    return status == STATUS_OK ? mirror_sync(m->mirror) : status;
+    if (status == STATUS_OK) {
+        status = mirror_sync(m->mirror);
+    }
+    blame(store, m, status);
+    return status;
 }
 
 static enum status write_one(struct store *store,
@@ -140,10 +169,183 @@ static enum status write_one(struct store *store,
     return status;
 }
 
-enum status mirrors_write(struct store *store, const struct batch *batch)
+/* --- Mirrors by rule --- */
+
+/* The newest record in the batch of the job, or NULL. */
+static const struct operation *record_in(const struct batch *batch,
+                                         uint64_t job)
 {
+    for (size_t i = batch_count(batch); i > 0; i--) {
+        const struct operation *operation = batch_operation(batch, i - 1);
+
+        if (operation->job == job && operation->kind == OPERATION_PUT_JOB) {
+            return operation;
+        }
+    }
+    return NULL;
+}
+
+/* NOT_FOUND: the job has no mirror, or no record yet. */
+static enum status find_path(struct store *store,
+                             const struct batch *batch,
+                             uint64_t job,
+                             struct store_mirror_place *out)
+{
+    const struct operation *operation = record_in(batch, job);
+    unsigned char *bytes = NULL;
+    size_t size = 0;
     enum status status = STATUS_OK;
 
+    if (operation != NULL) {
+        return store->mirror_rule(store->mirror_owner, job, operation->bytes,
+                                  operation->size, out);
+    }
+    status = store_get_job(store, job, &bytes, &size);
+    if (status == STATUS_OK) {
+        status = store->mirror_rule(store->mirror_owner, job, bytes, size, out);
+    }
+    mem_free(bytes);
+    return status;
+}
+
+static struct mirrored *find_open(struct store *store, uint64_t job)
+{
+    for (uint32_t i = 0; i < MIRRORS_MAX; i++) {
+        struct mirrored *m = &store->mirrors[i];
+
+        if (m->mirror != NULL && m->job == job) {
+            return m;
+        }
+    }
+    return NULL;
+}
+
+/* Closes the mirror that was longest without use, where all places are taken;
+ * not one of this batch. */
+static void make_place(struct store *store)
+{
+    struct mirrored *oldest = &store->mirrors[0];
+
+    for (uint32_t i = 0; i < MIRRORS_MAX; i++) {
+        struct mirrored *m = &store->mirrors[i];
+
+        if (m->mirror == NULL) {
+            return;
+        }
+        if (m->used < oldest->used) {
+            oldest = m;
+        }
+    }
+    if (oldest->used < store->batches) {
+        store_unmirror(store, oldest->job);
+    }
+}
+
+static enum status be_open(struct store *store,
+                           const struct batch *batch,
+                           uint64_t job)
+{
+    uint64_t *plain = &store->plain_jobs[job % PLAIN_JOBS_MAX];
+    struct mirrored *m = find_open(store, job);
+    struct store_mirror_place place = {.rests = false};
+    enum status status = STATUS_OK;
+
+    if (m == NULL && (store->mirror_rule == NULL || *plain == job)) {
+        return STATUS_OK;
+    }
+    if (m == NULL) {
+        status = find_path(store, batch, job, &place);
+        if (status == STATUS_NOT_FOUND) {
+            *plain = job;
+            return STATUS_OK;
+        }
+        if (status != STATUS_OK) {
+            return status;
+        }
+        make_place(store);
+        status = store_mirror(store, job, place.path, store->fault,
+                              sizeof(store->fault));
+        if (status != STATUS_OK) {
+            store->fault_job = job;
+            return status;
+        }
+        m = find_open(store, job);
+        m->rests = place.rests;
+    }
+    m->used = store->batches;
+    return STATUS_OK;
+}
+
+void store_mirror_by(struct store *store, store_mirror_fn *fn, void *owner)
+{
+    store->mirror_rule = fn;
+    store->mirror_owner = owner;
+}
+
+const char *store_mirror_fault(const struct store *store, uint64_t *out_job)
+{
+    *out_job = store->fault_job;
+    return store->fault_job != 0 ? store->fault : NULL;
+}
+
+/* A new record says whether more is to come. */
+static bool comes_to_rest(struct store *store,
+                          const struct mirrored *m,
+                          const struct batch *batch)
+{
+    const struct operation *record = record_in(batch, m->job);
+    struct store_mirror_place place = {.rests = m->rests};
+
+    if (record != NULL &&
+        store->mirror_rule(store->mirror_owner, m->job, record->bytes,
+                           record->size, &place) != STATUS_OK) {
+        return m->rests; /* as before; it costs a file that stays open */
+    }
+    return place.rests;
+}
+
+void mirrors_settle(struct store *store, const struct batch *batch)
+{
+    for (uint32_t i = 0; i < MIRRORS_MAX; i++) {
+        struct mirrored *m = &store->mirrors[i];
+
+        if (m->mirror == NULL || m->used != store->batches ||
+            store->mirror_rule == NULL) {
+            continue;
+        }
+        m->rests = comes_to_rest(store, m, batch);
+        if (m->rests || m->failed) {
+            store_unmirror(store, m->job);
+        }
+    }
+}
+
+static enum status open_all(struct store *store, const struct batch *batch)
+{
+    uint64_t last = 0; /* most are of one job */
+    enum status status = STATUS_OK;
+
+    store->batches++;
+    store->fault_job = 0;
+    for (size_t i = 0; i < batch_count(batch) && status == STATUS_OK; i++) {
+        const struct operation *operation = batch_operation(batch, i);
+
+        if (operation->job != last &&
+            batchcode_takes(operation, operation->job)) {
+            last = operation->job;
+            status = be_open(store, batch, last);
+        }
+    }
+    return status;
+}
+
+enum status mirrors_write(struct store *store, const struct batch *batch)
+{
+    enum status status = open_all(store, batch);
+
+    for (uint32_t i = 0; i < MIRRORS_MAX; i++) {
+        store->mirrors[i].touched = false; /* whatever the batch before did */
+    }
     for (uint32_t i = 0; i < MIRRORS_MAX && status == STATUS_OK; i++) {
         if (store->mirrors[i].mirror != NULL) {
             status = write_one(store, &store->mirrors[i], batch);
@@ -218,7 +420,10 @@ enum status store_mirror(struct store *store,
         return status;
     }
     m->job = job;
+    m->used = store->batches;
     m->touched = false;
+    m->rests = false;
+    m->failed = false;
     return STATUS_OK;
 }
 
@@ -300,12 +505,60 @@ static enum status apply_entry(void *owner,
         &(struct chunk){.hash = *hash, .bytes = payload, .size = size}, 1);
 }
 
+/* What is behind it is cut off when the job goes on with this mirror. */
+static enum status put_end(struct kv_txn *txn, void *owner)
+{
+    const struct store_rebuilt *rebuilt = owner;
+
+    return put_position(txn, rebuilt->job, rebuilt->bytes);
+}
+
 enum status store_rebuild(struct store *store,
                           const char *path,
                           struct store_rebuilt *out)
 {
     struct rebuild rebuild = {.store = store, .out = out};
+    enum status status = STATUS_OK;
 
     *out = (struct store_rebuilt){.job = 0};
-    return mirror_scan(path, apply_entry, &rebuild, &out->bytes, &out->lost);
+    status = mirror_scan(path, apply_entry, &rebuild, &out->bytes, &out->lost);
+    if (status == STATUS_OK && out->job != 0) {
+        status = kv_update(store->kv, put_end, out);
+    }
+    return status;
+}
+
+/* Ends the scan at the first transaction, by a status that no scan has. */
+static enum status find_job(void *owner,
+                            enum mirror_kind kind,
+                            const struct hash *hash,
+                            const unsigned char *payload,
+                            size_t size)
+{
+    struct batchcode_origin origin = {.life = 0};
+    struct batch *batch = NULL;
+    enum status status = STATUS_OK;
+
+    (void)hash;
+    if (kind != MIRROR_BATCH) {
+        return STATUS_OK;
+    }
+    status = batch_open(&batch);
+    if (status == STATUS_OK) {
+        status = batchcode_decode(payload, size, batch, &origin);
+    }
+    batch_close(batch);
+    *(uint64_t *)owner = origin.job;
+    return status == STATUS_OK ? STATUS_DEADLINE : status;
+}
+
+enum status store_mirror_job(const char *path, uint64_t *out_job)
+{
+    uint64_t end = 0;
+    uint64_t left = 0;
+    enum status status = STATUS_OK;
+
+    *out_job = 0;
+    status = mirror_scan(path, find_job, out_job, &end, &left);
+    return status == STATUS_DEADLINE ? STATUS_OK : status;
 }

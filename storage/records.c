@@ -1,5 +1,5 @@
 /* records.c - jobs, points and stats: plain records under a number. */
-#include "storage/internal.h"
+#include "storage/inside.h"
 
 enum status records_put_job(struct kv_txn *txn,
                             const struct operation *operation)

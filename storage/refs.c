@@ -4,7 +4,7 @@
  * rebuild the refs. Little-endian:
  *
  *     | number 8 | wall_ms 8 | name size 2 | actor size 2 | name | actor | */
-#include "storage/internal.h"
+#include "storage/inside.h"
 
 #include "base/bytes.h"
 #include "base/check.h"

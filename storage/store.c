@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "storage/datafile.h"
-#include "storage/internal.h"
+#include "storage/inside.h"
 #include "storage/place.h"
 
 #include <inttypes.h>

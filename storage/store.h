@@ -18,6 +18,7 @@
 #define STORAGE_STORE_H
 
 #include "base/hash.h"
+#include "base/limits.h"
 #include "base/status.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -125,9 +126,36 @@ enum status store_mirror(struct store *store,
                          size_t why_size) MUST_CHECK;
 void store_unmirror(struct store *store, uint64_t job); /* or none */
 
-/* Applies a mirror to a store that was just made. Its tail may be torn: what
- * is behind the last whole transaction is lost, and told. NOT_FOUND: no such
- * file. CORRUPT: not a mirror. Else as store_apply. */
+/* The same by rule, for whoever cannot foresee which jobs will be written to:
+ * from then on, the first batch that touches a job asks fn where its mirror
+ * is, by the job's record (of the batch, else of the store). A mirror that
+ * cannot be opened fails the batch, and the next one tries again. NOT_FOUND:
+ * that job has none, ever; any other status fails the batch. rests: nothing
+ * more will come for now, the file is closed after each batch. fn runs on the
+ * writer's thread. */
+struct store_mirror_place {
+    char path[PATH_BYTES_MAX];
+    bool rests;
+};
+typedef enum status store_mirror_fn(void *owner,
+                                    uint64_t job,
+                                    const void *record,
+                                    size_t size,
+                                    struct store_mirror_place *out);
+void store_mirror_by(struct store *store, store_mirror_fn *fn, void *owner);
+
+/* After a batch that failed: a sentence about the mirror that failed it, and
+ * whose; NULL: no mirror did. On the writer's thread, until the next batch. */
+const char *store_mirror_fault(const struct store *store, uint64_t *out_job);
+
+/* The job that a mirror is of. 0: nothing is in it yet. NOT_FOUND: no such
+ * file. CORRUPT: not a mirror. NO_MEMORY, IO. */
+enum status store_mirror_job(const char *path, uint64_t *out_job) MUST_CHECK;
+
+/* Applies a mirror to a store that has nothing of its job. Its tail may be
+ * torn: what is behind the last whole transaction is lost, and told; the
+ * mirror goes on from there. NOT_FOUND: no such file. CORRUPT: not a mirror.
+ * Else as store_apply. */
 struct store_rebuilt {
     uint64_t job;
     uint64_t life; /* the highest that was */

@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "proto/version.h"
-#include "storage/internal.h"
+#include "storage/inside.h"
 
 #include <inttypes.h>
 #include <string.h>

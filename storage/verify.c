@@ -6,7 +6,7 @@
  * together (a manifest and its chunks, a ref and its version) is compared
  * inside one transaction; what is committed during the walk is checked if it
  * comes after the walk's place. */
-#include "storage/internal.h"
+#include "storage/inside.h"
 
 #include "base/check.h"
 #include "base/mem.h"

@@ -2,7 +2,7 @@
  *
  * A list of versions reads the summaries alone: 10,000 manifests of a large
  * model are gigabytes, their summaries a few megabytes. */
-#include "storage/internal.h"
+#include "storage/inside.h"
 
 #include "base/log.h"
 #include "base/mem.h"

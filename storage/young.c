@@ -8,7 +8,7 @@
  *
  * In memory alone: a cut does not outlive its coordinator. Ticks and marks are
  * the writer thread's; the clock and the floor may be read and set by all. */
-#include "storage/internal.h"
+#include "storage/inside.h"
 
 uint64_t young_next(struct store *store)
 {

@@ -61,7 +61,15 @@ $(B)/tests/bench/sgemm: $(B)/obj/tests/bench/sgemm.o
 bench: all $(B)/tests/bench/sgemm
 	@tests/bench/run.sh $(B)
 
+# From a kill -9 to the next step; KILLS of a worker and as many of the
+# coordinator, then ROUNDS of what it costs to be ready for that.
+KILLS ?= 20
+ROUNDS ?= 4
+bench-kills: all
+	@CAJAL_BIN=$(abspath $(B))/bin /usr/bin/python3 -B \
+	    tests/bench/kills.py $(KILLS) $(ROUNDS)
+
 check: unit tidy fuzz contract
 
 .PHONY: sim soak unit-build unit asan tsan unit-threads tidy fuzz fuzz-build \
-    contract check bench
+    contract check bench bench-kills

@@ -37,6 +37,7 @@ int verb_metrics(struct tool *tool);
 int verb_verify(struct tool *tool);
 int verb_backup(struct tool *tool);
 int verb_gc(struct tool *tool);
+int verb_rebuild(struct tool *tool);
 int verb_version(struct tool *tool);
 int verb_keys(struct tool *tool);
 int verb_help(struct tool *tool);

@@ -1,7 +1,7 @@
 #include "coordinator/core/coord.h"
 
 #include "base/check.h"
-#include "coordinator/core/coord_parts.h"
+#include "coordinator/core/coord_inside.h"
 
 #include <string.h>
 
@@ -27,6 +27,7 @@ static void on_start(struct coord *c, const struct coord_event *ev)
     c->life = ev->start.life;
     c->wall_offset_ms = ev->start.wall_ms - ev->now_ms;
     c->heartbeat_ms = ev->start.heartbeat_ms;
+    c->points_off = ev->start.points_off;
     c->timeout_ms = ev->start.timeout_ms;
     c->last_job = ev->start.last_job;
     /* Terms of a later life are higher, whatever the earlier one gave out. */
@@ -56,12 +57,14 @@ static void on_record(struct coord *c,
     if (ev->record.has_point) {
         const struct point point = {.used = true,
                                     .line = ev->record.line,
+                                    .term = ev->record.term,
                                     .interval = ev->record.interval,
                                     .step = ev->record.step};
 
         begin_gathering(c, slot, &point);
     }
     job->taken_over = true;
+    note_stop(c, job, true);
     load_back(c, slot, true, out);
 }
 

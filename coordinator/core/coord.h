@@ -54,6 +54,7 @@ struct coord {
     uint64_t life;
     uint64_t wall_offset_ms; /* wall clock - now_ms, as of the start */
     uint64_t heartbeat_ms;
+    bool points_off;
     uint64_t timeout_ms;
     char chunk_endpoint[ENDPOINT_BYTES_MAX];
     uint64_t last_job;

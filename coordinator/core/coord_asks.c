@@ -1,5 +1,5 @@
 /* coord_asks.c - what clients ask for. */
-#include "coordinator/core/coord_parts.h"
+#include "coordinator/core/coord_inside.h"
 
 #include "base/check.h"
 

@@ -2,7 +2,7 @@
  *
  * Every store and load action carries a token; what is done when it comes back
  * is here, since durable before told is one idea. */
-#include "coordinator/core/coord_parts.h"
+#include "coordinator/core/coord_inside.h"
 
 #include "base/check.h"
 #include "coordinator/core/job_cuts.h"
@@ -173,11 +173,35 @@ static void tell_version(const struct cut *cut,
     }
 }
 
-static void on_committed(struct coord *c,
-                         const struct token *token,
-                         enum status status,
+/* A failed mirror says itself what is wrong with it. */
+static void pause_unkept(struct coord *c,
+                         uint32_t slot,
+                         const struct coord_event *ev,
                          struct actions *out)
 {
+    char why[ERROR_BYTES_MAX];
+    struct text text;
+
+    text_init(&text, why, sizeof(why));
+    if (ev->stored.why != NULL) {
+        text_add(&text, ev->stored.why);
+        text_add(&text, "; then resume");
+    } else if (ev->stored.status == STATUS_FULL) {
+        text_add(&text, "the disk of the store is full: a version could not "
+                        "be kept; make room, then resume");
+    } else {
+        text_add(&text, "a version could not be stored; see the "
+                        "coordinator's log, then resume");
+    }
+    pause_job(c, slot, why, 0, out);
+}
+
+static void on_committed(struct coord *c,
+                         const struct token *token,
+                         const struct coord_event *ev,
+                         struct actions *out)
+{
+    enum status status = ev->stored.status;
     struct job *job = &c->jobs[token->slot];
     uint32_t index = job_cut_committing(job, token->detail);
 
@@ -186,13 +210,7 @@ static void on_committed(struct coord *c,
         return;
     }
     if (status != STATUS_OK) {
-        pause_job(c, token->slot,
-                  status == STATUS_FULL
-                      ? "the disk of the store is full: a version could not "
-                        "be kept; make room, then resume"
-                      : "a version could not be stored; see the "
-                        "coordinator's log, then resume",
-                  0, out);
+        pause_unkept(c, token->slot, ev, out);
         return;
     }
 
@@ -260,15 +278,19 @@ static void on_checked(struct coord *c,
 
 static void on_launched(struct coord *c,
                         const struct token *token,
-                        enum status status,
+                        const struct coord_event *ev,
                         struct actions *out)
 {
     struct job *job = &c->jobs[token->slot];
+    enum status status = ev->stored.status;
+    const char *why = ev->stored.why;
 
     if (status != STATUS_OK) {
-        action_reply(out, token->request, status, 0,
-                     status == STATUS_FULL ? "the disk of the store is full"
-                                           : "the job could not be stored");
+        if (why == NULL) {
+            why = status == STATUS_FULL ? "the disk of the store is full"
+                                        : "the job could not be stored";
+        }
+        action_reply(out, token->request, status, 0, why);
         slot_free(c, token->slot, out);
         return;
     }
@@ -289,7 +311,10 @@ static void on_restored(struct coord *c,
 
     if (ev->stored.status != STATUS_OK) {
         action_reply(out, token->request, ev->stored.status, job->record.job,
-                     "the version could not be restored; nothing has changed");
+                     ev->stored.why != NULL
+                         ? ev->stored.why
+                         : "the version could not be restored; nothing has "
+                           "changed");
         if (job->resume_wanted) {
             load_back(c, token->slot, true, out);
         } else {
@@ -333,9 +358,10 @@ static void on_restored(struct coord *c,
  * else that would bring its state there. */
 static void on_state_stored(struct coord *c,
                             const struct token *token,
-                            enum status status,
+                            const struct coord_event *ev,
                             struct actions *out)
 {
+    enum status status = ev->stored.status;
     struct job *job = &c->jobs[token->slot];
     enum job_state stored = (enum job_state)token->detail;
     const char *state = job_state_name(stored);
@@ -344,7 +370,8 @@ static void on_state_stored(struct coord *c,
         struct text text = action_event(out, token->slot, "fault", 0);
 
         text_add(&text, "the job's state could not be stored: ");
-        text_add(&text, status_text(status));
+        text_add(&text,
+                 ev->stored.why != NULL ? ev->stored.why : status_text(status));
         job->store_again_ms = c->now_ms + STORE_AGAIN_MS;
     } else {
         struct text text = action_event(out, token->slot, "state", 0);
@@ -371,10 +398,15 @@ void take_stored(struct coord *c,
     }
     switch (token.kind) {
     case TOKEN_LAUNCH:
-        on_launched(c, &token, ev->stored.status, out);
+        on_launched(c, &token, ev, out);
         break;
     case TOKEN_JOURNAL:
-        if (ev->stored.status != STATUS_OK) {
+        if (ev->stored.status != STATUS_OK && ev->stored.why != NULL &&
+            c->jobs[token.slot].phase == PHASE_RUNNING) {
+            /* A mirror is far away, and what it lacks does not come back by
+             * going back. */
+            pause_unkept(c, token.slot, ev, out);
+        } else if (ev->stored.status != STATUS_OK) {
             roll_back(c, token.slot, "the journal could not be written", out);
         } else {
             job_take_stored_grant(&c->jobs[token.slot], token.slot,
@@ -384,13 +416,13 @@ void take_stored(struct coord *c,
         load_on(c, token.slot, out);
         break;
     case TOKEN_COMMIT:
-        on_committed(c, &token, ev->stored.status, out);
+        on_committed(c, &token, ev, out);
         break;
     case TOKEN_RESTORE:
         on_restored(c, &token, ev, out);
         break;
     case TOKEN_STATE:
-        on_state_stored(c, &token, ev->stored.status, out);
+        on_state_stored(c, &token, ev, out);
         break;
     case TOKEN_POINT:
         on_point_stored(c, &token, ev->stored.status, out);
@@ -471,6 +503,7 @@ void take_loaded(struct coord *c,
     if (status == STATUS_OK) {
         job->memory = ev->loaded.memory;
         job->origin = ev->loaded.version;
+        job->from_point = ev->loaded.point;
         /* Records that we have written since may not be there yet. */
         if (job->journaled < ev->loaded.journaled) {
             job->journaled = ev->loaded.journaled;

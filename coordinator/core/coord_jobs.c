@@ -1,5 +1,5 @@
 /* coord_jobs.c - the life of a job in the coordinator. */
-#include "coordinator/core/coord_parts.h"
+#include "coordinator/core/coord_inside.h"
 
 #include "base/check.h"
 #include "coordinator/core/job_cuts.h"
@@ -101,6 +101,28 @@ void store_state(struct coord *c,
 
 /* --- Waiting and placing --- */
 
+/* Requests that waited for this run and cannot be answered by it any more. */
+static void refuse_waiting(struct job *job, struct actions *out)
+{
+    for (uint32_t i = 0; i < job->settings_count; i++) {
+        action_reply(out, job->setting_requests[i], STATUS_CONFLICT,
+                     job->record.job,
+                     "the job stopped before the setting took effect");
+    }
+    job->settings_count = 0;
+    for (uint32_t g = 0; g < GRANTS_MAX; g++) {
+        for (uint32_t i = 0; i < GRANT_SETTINGS_MAX; i++) {
+            if (job->gate_requests[g][i] != 0) {
+                action_reply(out, job->gate_requests[g][i], STATUS_CONFLICT,
+                             job->record.job,
+                             "the job went back to its last version just "
+                             "now; look at it and set again");
+                job->gate_requests[g][i] = 0;
+            }
+        }
+    }
+}
+
 static void tell_waiting(struct coord *c, struct job *job)
 {
     uint32_t least = job_workers_least(job);
@@ -159,6 +181,7 @@ static void strand(struct coord *c, uint32_t slot, struct actions *out)
     struct job *job = &c->jobs[slot];
 
     job->moving = false;
+    refuse_waiting(job, out);
     if (job->want != WANT_NONE) {
         carry_out_want(c, slot, out);
     } else {
@@ -227,28 +250,6 @@ void start_waiting(struct coord *c, struct actions *out)
 
 /* --- Losing ground --- */
 
-/* Requests that waited for this run and cannot be answered by it any more. */
-static void refuse_waiting(struct job *job, struct actions *out)
-{
-    for (uint32_t i = 0; i < job->settings_count; i++) {
-        action_reply(out, job->setting_requests[i], STATUS_CONFLICT,
-                     job->record.job,
-                     "the job stopped before the setting took effect");
-    }
-    job->settings_count = 0;
-    for (uint32_t g = 0; g < GRANTS_MAX; g++) {
-        for (uint32_t i = 0; i < GRANT_SETTINGS_MAX; i++) {
-            if (job->gate_requests[g][i] != 0) {
-                action_reply(out, job->gate_requests[g][i], STATUS_CONFLICT,
-                             job->record.job,
-                             "the job went back to its last version just "
-                             "now; look at it and set again");
-                job->gate_requests[g][i] = 0;
-            }
-        }
-    }
-}
-
 /* forget: and nobody keeps anything of its state. */
 static void leave_workers(struct coord *c,
                           struct job *job,
@@ -286,6 +287,7 @@ void roll_back(struct coord *c,
         slot_free(c, slot, out);
         return;
     }
+    note_stop(c, job, false);
     text = action_event(out, slot, "fault", job->record.head);
     text_add(&text, why);
     tell_way_back(c, slot, &text);
@@ -534,6 +536,7 @@ void run_on(struct coord *c, uint32_t slot, struct actions *out)
     }
     tell_progress(c, slot, out);
     job->now_ms = c->now_ms;
+    job->keepless = c->points_off;
     job_advance(job, slot, &c->members, out);
     if (job->sent > sent) {
         job->moved_ms = c->now_ms;

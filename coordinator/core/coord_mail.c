@@ -1,5 +1,5 @@
 /* coord_mail.c - what workers say. */
-#include "coordinator/core/coord_parts.h"
+#include "coordinator/core/coord_inside.h"
 
 #include "base/check.h"
 #include "coordinator/core/job_cuts.h"
@@ -230,6 +230,9 @@ static void on_report(struct coord *c,
         set_reason(job, why);
         job->overflowed = true;
         job_cuts_drop_after(job, report->interval);
+    }
+    if (whole && !job->overflowed) {
+        tell_recovered(c, slot, out);
     }
     if (whole) {
         run_on(c, slot, out);

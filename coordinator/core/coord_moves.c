@@ -5,7 +5,7 @@
  * placed anew from these copies, under a new term. It is no version and no
  * rollback: no bit changes, no step is repeated. A worker that dies meanwhile
  * makes an ordinary rollback of it. */
-#include "coordinator/core/coord_parts.h"
+#include "coordinator/core/coord_inside.h"
 
 #include "coordinator/core/job_cuts.h"
 #include "coordinator/core/job_points.h"

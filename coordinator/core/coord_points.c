@@ -1,6 +1,6 @@
 /* coord_points.c - going back: to a point that workers have in memory, or to
  * the newest version. */
-#include "coordinator/core/coord_parts.h"
+#include "coordinator/core/coord_inside.h"
 
 #include "base/check.h"
 #include "coordinator/core/job_points.h"
@@ -123,7 +123,12 @@ void tell_taken_over(struct coord *c, uint32_t slot, struct actions *out)
     struct text text;
 
     job->taken_over = false;
-    if (!first || job->again == 0) {
+    if (!first) {
+        return;
+    }
+    job->was_at = job->record.step + job->again;
+    if (job->again == 0) {
+        job->stopped = false;
         return;
     }
     text = action_event(out, slot, "fault", 0);
@@ -132,6 +137,55 @@ void tell_taken_over(struct coord *c, uint32_t slot, struct actions *out)
     text_add(&text, job->from_point ? " (kept in memory), " : ", ");
     tell_count(&text, job->again);
     text_add(&text, " steps again");
+}
+
+static void tell_seconds(struct text *text, uint64_t ms)
+{
+    uint64_t tenths = (ms + 50) / 100;
+
+    text_u64(text, tenths / 10);
+    text_add(text, ".");
+    text_u64(text, tenths % 10);
+    text_add(text, " s after ");
+}
+
+void note_stop(struct coord *c, struct job *job, bool started_again)
+{
+    if (!job->stopped || job->goes_on) {
+        job->stopped_ms = c->now_ms;
+        job->started_again = started_again;
+    }
+    if (!job->stopped || job->record.step > job->was_at) {
+        job->was_at = job->record.step;
+    }
+    job->stopped = true;
+    job->goes_on = false;
+}
+
+void tell_recovered(struct coord *c, uint32_t slot, struct actions *out)
+{
+    struct job *job = &c->jobs[slot];
+    uint64_t first = job->grants[(job->reported - 1) % GRANTS_MAX].first_step;
+    uint64_t again = job->was_at > first ? job->was_at - first : 0;
+    bool there = job->record.step >= job->was_at;
+    struct text text;
+
+    if (!job->stopped || (job->goes_on && !there)) {
+        return;
+    }
+    text = action_event(out, slot, "recovered", 0);
+    text_add(&text, job->goes_on ? "is where it was, " : "goes on ");
+    tell_seconds(&text, c->now_ms - job->stopped_ms);
+    text_add(&text,
+             job->started_again ? "the coordinator's start" : "it stopped");
+    if (!job->goes_on) {
+        text_add(&text, ", ");
+        tell_count(&text, again);
+        text_add(&text, again == 1 ? " step" : " steps");
+        text_add(&text, " to compute again");
+    }
+    job->goes_on = true;
+    job->stopped = !there;
 }
 
 /* --- Going back --- */
@@ -188,6 +242,7 @@ void load_back(struct coord *c, uint32_t slot, bool resume, struct actions *out)
     if (!job_point_serves(job)) {
         drop_point(c, slot, out);
     }
+    job->from_point = false; /* what is loaded says it anew */
     action = action_add(out, ACTION_LOAD);
     action->slot = slot;
     action->token = token_new(c, TOKEN_LOAD, slot, job->record.head, 0);
@@ -213,6 +268,23 @@ bool point_has_failed(struct coord *c, uint32_t slot, struct actions *out)
     return true;
 }
 
+/* The job was to go on from its point, and cannot: a move is none then. */
+static void lack_point(struct coord *c,
+                       uint32_t slot,
+                       const char *why,
+                       struct actions *out)
+{
+    struct job *job = &c->jobs[slot];
+    struct text text = action_event(out, slot, "fault", job->record.head);
+
+    job->moving = false;
+    text_add(&text, why);
+    tell_way_back(c, slot, &text);
+}
+
+static const char copy_is_lost[] =
+    "a copy of the state kept in memory is lost with its worker";
+
 bool loaded_in_vain(struct coord *c,
                     uint32_t slot,
                     const struct coord_event *ev,
@@ -224,16 +296,25 @@ bool loaded_in_vain(struct coord *c,
     if (job->kind != KIND_TRAIN || ev->loaded.status != STATUS_OK) {
         return false;
     }
-    if (!ev->loaded.point) {
-        job->point.used = false; /* the store has no such record */
+    if (!ev->loaded.point) { /* the store has no such record, or a bad one */
+        bool wanted = job->point.used;
+
+        job->point.used = false;
+        if (wanted) {
+            lack_point(c, slot,
+                       "the record of the state kept in memory cannot be read",
+                       out);
+        }
         return false;
     }
     if (job_point_serves(job) && version->line == job->point.line &&
-        version->interval == job->point.interval) {
+        version->interval == job->point.interval && version->begun != NULL &&
+        version->begun->term == job->point.term) {
         return false;
     }
-    /* A worker was lost meanwhile, and a copy with it. */
+    /* A worker was lost meanwhile. */
     drop_point(c, slot, out);
+    lack_point(c, slot, copy_is_lost, out);
     load_back(c, slot, job->resume_wanted, out);
     return true;
 }
@@ -293,6 +374,7 @@ void lose_copies(struct coord *c, uint32_t worker, struct actions *out)
         /* Nobody is placed yet, so nobody has to be told. */
         if (job->phase == PHASE_WAITING && job->from_point &&
             !job_point_serves(job)) {
+            lack_point(c, s, copy_is_lost, out);
             load_back(c, s, true, out);
         }
     }

@@ -3,7 +3,7 @@
  * A cordoned worker gets no new shards; a draining one loses those that it
  * has; a leaving one too, and then its process. A job follows by a move
  * (coord_moves.c). Whoever asked for a drain is answered when it is done. */
-#include "coordinator/core/coord_parts.h"
+#include "coordinator/core/coord_inside.h"
 
 #include "base/check.h"
 
@@ -210,6 +210,13 @@ static void ask_drain(struct coord *c,
         text_add(&text, m->leaving ? " is leaving already"
                                    : " is being drained already");
         answer(request->id, STATUS_CONFLICT, line, out);
+        return;
+    }
+    if (!m->present) { /* nobody would answer when it comes back */
+        begin_text(m, line, &text);
+        text_add(&text, " is not here and hosts nothing; it stays cordoned");
+        m->cordoned = true;
+        answer(request->id, STATUS_OK, line, out);
         return;
     }
     if (refuse_drain(c, request, out)) {

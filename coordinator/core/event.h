@@ -71,6 +71,7 @@ struct coord_event {
             uint64_t wall_ms; /* at now_ms */
             uint64_t last_job;
             uint32_t heartbeat_ms;
+            bool points_off;     /* none is asked for, but to move a job */
             uint32_t timeout_ms; /* a worker silent for this long is lost */
             char chunk_endpoint[ENDPOINT_BYTES_MAX];
         } start;
@@ -81,6 +82,7 @@ struct coord_event {
              * or newer: workers may have its tensors. */
             bool has_point;
             uint32_t line;
+            uint64_t term; /* as the record's begun grant has it */
             uint64_t interval;
             uint64_t step;
         } record;
@@ -98,6 +100,9 @@ struct coord_event {
         struct {
             uint64_t token;
             enum status status;
+            /* A sentence, where it was a mirror and not the store that
+             * failed; else NULL. Borrowed. */
+            const char *why;
             /* ACTION_STORE_RESTORE alone: the version restored. */
             const struct version *restored;
         } stored;
@@ -109,7 +114,8 @@ struct coord_event {
             void *memory;
             /* What the journal holds beyond the version's pending grant: the
              * settings (borrowed; their count may be above INPUTS_MAX, the
-             * rest is then not there), and the first interval not in it. */
+             * rest is then not there; with a point, those since the head), and
+             * the first interval not in it. */
             uint32_t inputs_count;
             const struct input_setting *inputs;
             uint64_t journaled;

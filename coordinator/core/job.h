@@ -70,6 +70,7 @@ struct point {
     bool used;
     bool storing; /* its record is on its way to the disk */
     uint32_t line;
+    uint64_t term; /* in which it was made */
     uint64_t interval;
     uint64_t step;
     uint64_t asked_ms; /* when its grant was decided */
@@ -103,6 +104,13 @@ struct job {
     uint64_t launch_request;
     uint64_t evaluate_request;
     uint64_t evaluate_job; /* whose version; record.job names the session */
+
+    /* Going back: until it is where it was before. */
+    bool stopped;
+    bool started_again; /* the coordinator was, too */
+    bool goes_on;       /* an interval has been reported since */
+    uint64_t stopped_ms;
+    uint64_t was_at; /* step */
 
     /* Placement */
     uint64_t term;
@@ -145,6 +153,7 @@ struct job {
     struct cut making_cut;
     uint64_t gather_ms; /* until when copies are waited for; 0: not */
     uint64_t keep_ms; /* when a point was last asked for; 0: not in this run */
+    bool keepless;    /* none is asked for, but to move */
     uint64_t keep_cost_us;  /* of the newest complete point */
     uint32_t holders_count; /* of the assignment: workers with copies ... */
     struct wire_peer holders[WORKERS_MAX];

@@ -21,7 +21,7 @@ static uint64_t gap_ms(const struct job *job)
 
 bool job_point_wanted(struct job *job)
 {
-    if (job->kind != KIND_TRAIN) {
+    if (job->kind != KIND_TRAIN || job->keepless) {
         return false;
     }
     if (job->making.used && !job->making.storing &&
@@ -43,11 +43,13 @@ void job_open_point(struct job *job, struct grant *grant)
     memset(&job->making, 0, sizeof(job->making));
     job->making.used = true;
     job->making.line = grant->line;
+    job->making.term = job->term;
     job->making.interval = grant->interval;
     job->making.step = grant->first_step;
     job->making.asked_ms = job->now_ms;
     job_fill_cut(job, grant, &job->making_cut);
     job->making_cut.cause = CAUSE_PERIODIC;
+    job->making_cut.begun.term = job->term;
 }
 
 static uint32_t shards_of_layer(const struct job *job, uint32_t layer)
@@ -67,7 +69,7 @@ static bool is_shard(const struct job *job, const struct wire_kept *kept)
 static bool is_of(const struct point *point, const struct wire_kept *kept)
 {
     return point->used && point->line == kept->line &&
-           point->interval == kept->interval;
+           point->term == kept->term && point->interval == kept->interval;
 }
 
 enum status job_take_kept(struct job *job,
@@ -201,6 +203,8 @@ static void list_holders(struct job *job,
         CHECK(members->items[w].present);
         index[w] = job->holders_count++;
         peer->worker = w;
+        peer->key = hello->key;
+        peer->curve = hello->curve;
         memcpy(peer->endpoint, hello->endpoint, sizeof(peer->endpoint));
         memcpy(peer->vault_endpoint, hello->vault_endpoint,
                sizeof(peer->vault_endpoint));

@@ -212,6 +212,7 @@ static void decide(struct job *job, uint32_t slot, struct actions *out)
     uint32_t settings_count;
     uint32_t at = 0;
     uint32_t cause;
+    bool keeps;
 
     CHECK(c->interval == interval - 2);
     CHECK(c->missing == 0);
@@ -235,13 +236,16 @@ static void decide(struct job *job, uint32_t slot, struct actions *out)
     if (cause != 0) {
         job_open_cut(job, grant, cause);
     }
+    /* First, since it gives up a point that does not come and would stop every
+     * move. */
+    keeps = !grant->closing && !grant->hold && job_point_wanted(job);
     if (may_move(job, grant)) {
         grant->hold = true;
         job->moving = true;
         job->move_interval = grant->interval;
         job->moved_from = job->placed;
         job_open_point(job, grant);
-    } else if (!grant->closing && !grant->hold && job_point_wanted(job)) {
+    } else if (keeps) {
         job_open_point(job, grant);
     }
     job->decided++;

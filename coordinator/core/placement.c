@@ -169,6 +169,7 @@ static void put_point(struct job *job, struct wire_assign *assign)
     assign->from_point = true;
     assign->point_line = job->point.line;
     assign->point_interval = job->point.interval;
+    assign->point_term = job->point.term;
     assign->holders_count = job->holders_count;
     assign->holders = job->holders;
     assign->sources_count = job->owners_count;

@@ -58,3 +58,17 @@ bool address_is_answered(const char *address)
     (void)close(fd);
     return answered;
 }
+
+void address_without_port(const char *address, char out[NAME_BYTES_MAX])
+{
+    size_t size = strlen(address);
+
+    if (begins(address, "ipv4:") || begins(address, "ipv6:")) {
+        size = (size_t)(strrchr(address, ':') - address);
+    }
+    if (size >= NAME_BYTES_MAX) {
+        size = NAME_BYTES_MAX - 1;
+    }
+    memcpy(out, address, size);
+    out[size] = '\0';
+}

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "coordinator/core/timeline.h"
 #include "coordinator/shell/eventcode.h"
+#include "coordinator/shell/mirroring.h"
 #include "proto/codec.h"
 #include "proto/jobcode.h"
 
@@ -196,6 +197,7 @@ void ask_launch(struct shell *shell,
                               .workers_min = message->workers_min};
     struct job_spec *spec = NULL;
     struct waiting *waiting = NULL;
+    char why[ERROR_BYTES_MAX] = "";
 
     if (!check_launch(call, message) ||
         is_repeated(shell, call, message->request_id)) {
@@ -203,6 +205,12 @@ void ask_launch(struct shell *shell,
     }
     spec = decode_spec(call, &message->spec);
     if (spec == NULL) {
+        return;
+    }
+    if (mirroring_check(spec->store.mirror, shell->options.store, why,
+                        sizeof(why)) != STATUS_OK) {
+        mem_free(spec);
+        call_finish(call, STATUS_INVALID, why);
         return;
     }
     waiting = requests_wait(shell, call, RPC_LAUNCH);

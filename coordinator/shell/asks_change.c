@@ -266,10 +266,12 @@ void ask_undo(struct shell *shell,
 static void tag_done(void *owner, enum status status)
 {
     struct waiting *waiting = owner;
+    const char *why = keeper_why(waiting->shell->keeper);
     char text[ERROR_BYTES_MAX];
 
     if (status != STATUS_OK) {
-        requests_fail(waiting, status, "the tag could not be stored");
+        requests_fail(waiting, status,
+                      why != NULL ? why : "the tag could not be stored");
         return;
     }
     memcpy(text, waiting->text, sizeof(text));

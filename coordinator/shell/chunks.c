@@ -29,8 +29,8 @@ enum {
 
 /* A chunk on its way: routing id, hash, bytes. */
 struct transfer {
-    struct frame routing;
-    struct frame bytes; /* PUT: received. GET: read */
+    struct part routing;
+    struct part bytes; /* PUT: received. GET: read */
     bool has_bytes;
     struct hash hash;
     enum status status;
@@ -64,7 +64,7 @@ struct chunks {
     bool reading_busy;
     unsigned char *read_buffer; /* CHUNK_BYTES_MAX */
     size_t read_size;
-    struct guard *guard;
+    struct trust *trust;
     bool keyed; /* the link lets keys in alone */
 };
 
@@ -98,9 +98,9 @@ static struct transfer ring_take(struct ring *ring)
 
 static void transfer_fini(struct transfer *transfer)
 {
-    frame_close(&transfer->routing);
+    part_close(&transfer->routing);
     if (transfer->has_bytes) {
-        frame_close(&transfer->bytes);
+        part_close(&transfer->bytes);
     }
 }
 
@@ -128,21 +128,21 @@ static enum status send_answer(struct chunks *chunks, struct transfer *transfer)
     size_t size = chunk_header_encode(&header, bytes);
     bool with_bytes =
         transfer->kind == CHUNK_BYTES && transfer->status == STATUS_OK;
-    struct frame parts[3];
+    struct part parts[3];
     size_t count = with_bytes ? 3 : 2;
-    enum status status = frame_init_copy(&parts[1], bytes, size);
+    enum status status = part_init_copy(&parts[1], bytes, size);
 
     if (status != STATUS_OK) {
         return status;
     }
-    frame_share(&parts[0], &transfer->routing);
+    part_share(&parts[0], &transfer->routing);
     if (with_bytes) {
-        frame_share(&parts[2], &transfer->bytes);
+        part_share(&parts[2], &transfer->bytes);
     }
     status = link_send(chunks->link, parts, count);
     if (status != STATUS_OK) {
         for (size_t p = 0; p < count; p++) {
-            frame_close(&parts[p]);
+            part_close(&parts[p]);
         }
     }
     return status;
@@ -198,8 +198,8 @@ static void write_puts(void *work)
         struct transfer *put = &chunks->writing[i];
 
         list[i] = (struct chunk){.hash = put->hash,
-                                 .bytes = frame_data(&put->bytes),
-                                 .size = frame_size(&put->bytes)};
+                                 .bytes = part_data(&put->bytes),
+                                 .size = part_size(&put->bytes)};
     }
     status = store_put_chunks(chunks->store, list, chunks->writing_count);
     for (uint32_t i = 0; i < chunks->writing_count; i++) {
@@ -222,7 +222,7 @@ static void puts_done(void *work)
             log_line(LOG_ERROR, "chunks", "put_failed", "why=\"%s\"",
                      status_text(put->status));
         }
-        frame_close(&put->bytes);
+        part_close(&put->bytes);
         put->has_bytes = false;
         put->kind = CHUNK_STORED;
         answer(chunks, put);
@@ -270,8 +270,8 @@ static void get_done(void *work)
 
     chunks->reading_busy = false;
     if (get->status == STATUS_OK) {
-        get->status = frame_init_copy(&get->bytes, chunks->read_buffer,
-                                      chunks->read_size);
+        get->status =
+            part_init_copy(&get->bytes, chunks->read_buffer, chunks->read_size);
         get->has_bytes = get->status == STATUS_OK;
     }
     if (get->status != STATUS_OK) {
@@ -326,14 +326,14 @@ static void proceed(struct chunks *chunks)
     }
 }
 
-static bool read_header(struct frame *parts,
+static bool read_header(struct part *parts,
                         size_t count,
                         struct chunk_header *header)
 {
     size_t size = 0;
 
     if (count < 2 ||
-        chunk_header_decode(frame_data(&parts[1]), frame_size(&parts[1]),
+        chunk_header_decode(part_data(&parts[1]), part_size(&parts[1]),
                             header) != STATUS_OK) {
         return false;
     }
@@ -343,13 +343,13 @@ static bool read_header(struct frame *parts,
     if (header->kind != CHUNK_PUT || count != 3) {
         return false;
     }
-    size = frame_size(&parts[2]);
+    size = part_size(&parts[2]);
     return size > 0 && size <= CHUNK_BYTES_MAX;
 }
 
 /* False: nobody that may speak here. *out_who: for the log. */
 static bool judge_key(struct chunks *chunks,
-                      struct frame *parts,
+                      struct part *parts,
                       size_t count,
                       const char **out_who)
 {
@@ -360,11 +360,11 @@ static bool judge_key(struct chunks *chunks,
     if (!chunks->keyed) {
         return true;
     }
-    if (frame_sender(&parts[count - 1], &key)) {
-        name = guard_name(chunks->guard, &key);
+    if (part_sender(&parts[count - 1], &key)) {
+        name = trust_name(chunks->trust, &key);
     }
     if (name == NULL) {
-        guard_blame(chunks->guard, GUARD_REVOKED, chunks->link,
+        trust_blame(chunks->trust, TRUST_REVOKED, chunks->link,
                     &parts[count - 1], "a key that is not known any more");
         return false;
     }
@@ -373,7 +373,7 @@ static bool judge_key(struct chunks *chunks,
 }
 
 /* Takes what it needs of the parts. */
-static void take(struct chunks *chunks, struct frame *parts, size_t count)
+static void take(struct chunks *chunks, struct part *parts, size_t count)
 {
     struct transfer transfer = {.status = STATUS_OK};
     struct chunk_header header;
@@ -383,17 +383,17 @@ static void take(struct chunks *chunks, struct frame *parts, size_t count)
         return;
     }
     if (!read_header(parts, count, &header)) {
-        guard_blame(chunks->guard, GUARD_MALFORMED, chunks->link,
+        trust_blame(chunks->trust, TRUST_MALFORMED, chunks->link,
                     &parts[count - 1], who);
         return;
     }
     transfer.hash = header.hash;
-    frame_move(&transfer.routing, &parts[0]);
+    part_move(&transfer.routing, &parts[0]);
     if (header.kind == CHUNK_GET) {
         ring_add(&chunks->gets, &transfer);
         return;
     }
-    frame_move(&transfer.bytes, &parts[2]);
+    part_move(&transfer.bytes, &parts[2]);
     transfer.has_bytes = true;
     ring_add(&chunks->puts, &transfer);
 }
@@ -403,7 +403,7 @@ static void on_link(void *owner)
     struct chunks *chunks = owner;
 
     for (int i = 0; i < MESSAGES_PER_TURN && has_room(chunks); i++) {
-        struct frame parts[3];
+        struct part parts[3];
         size_t count = 0;
         enum status status = link_receive(chunks->link, parts, 3, &count);
 
@@ -411,13 +411,13 @@ static void on_link(void *owner)
             break;
         }
         if (status != STATUS_OK) { /* too many parts: thrown away */
-            guard_blame(chunks->guard, GUARD_MALFORMED, chunks->link, NULL,
+            trust_blame(chunks->trust, TRUST_MALFORMED, chunks->link, NULL,
                         "someone");
             continue;
         }
         take(chunks, parts, count);
         for (size_t p = 0; p < count; p++) {
-            frame_close(&parts[p]);
+            part_close(&parts[p]);
         }
     }
     proceed(chunks);
@@ -429,14 +429,14 @@ static enum status open_parts(struct chunks *chunks,
                               const struct chunks_options *options)
 {
     const struct curvekey_pair *keys =
-        guard_keys(options->guard, options->endpoint);
+        trust_keys(options->trust, options->endpoint);
     const struct link_options link = {.kind = LINK_ROUTER,
                                       .part_bytes_max = CHUNK_BYTES_MAX,
                                       .queue_max = PEER_QUEUE_MAX,
                                       .linger_ms = LINGER_MS,
                                       .locked = keys != NULL,
                                       .keys = keys,
-                                      .handshake_ms = GUARD_HANDSHAKE_MS,
+                                      .handshake_ms = TRUST_HANDSHAKE_MS,
                                       .heartbeat_ms = options->heartbeat_ms};
     enum status status = ring_open(&chunks->puts, PUTS_MAX);
 
@@ -475,8 +475,8 @@ enum status chunks_open(const struct chunks_options *options,
     chunks->store = options->store;
     chunks->writer = options->writer;
     chunks->reader = options->reader;
-    chunks->guard = options->guard;
-    chunks->keyed = guard_keys(options->guard, options->endpoint) != NULL;
+    chunks->trust = options->trust;
+    chunks->keyed = trust_keys(options->trust, options->endpoint) != NULL;
     status = open_parts(chunks, options);
     if (status != STATUS_OK) {
         chunks_close(chunks);

@@ -10,7 +10,7 @@
 #include "base/jobs.h"
 #include "base/link.h"
 #include "base/loop.h"
-#include "coordinator/shell/guard.h"
+#include "coordinator/shell/trust.h"
 #include "storage/store.h"
 
 struct chunks;
@@ -23,7 +23,7 @@ struct chunks_options {
     struct jobs *reader;
     const char *endpoint;
     int heartbeat_ms;
-    struct guard *guard; /* borrowed; NULL: nothing is counted */
+    struct trust *trust; /* borrowed; NULL: nothing is counted */
 };
 
 enum status chunks_open(const struct chunks_options *options,

@@ -112,7 +112,7 @@ static bool is_named(const struct gcplan *plan, uint64_t number)
 }
 
 enum status gcplan_decide(struct gcplan *plan,
-                          gcplan_pinned_fn *pinned,
+                          gcplan_spares_fn *spares,
                           void *owner)
 {
     size_t count = 0;
@@ -121,8 +121,8 @@ enum status gcplan_decide(struct gcplan *plan,
         struct retained *version = &plan->versions[v];
 
         version->head = version->number == plan->head;
-        version->pinned = is_named(plan, version->number) ||
-                          pinned(owner, plan->job, version->number);
+        version->spared = is_named(plan, version->number) ||
+                          spares(owner, plan->job, version->number);
     }
     count = retention_decide(&plan->keep, plan->versions, plan->count);
     mem_free(plan->doomed);

@@ -34,11 +34,11 @@ void gcplan_fini(struct gcplan *plan); /* accepts a zeroed one */
 enum status gcplan_read(struct gcplan *plan, struct store *store) MUST_CHECK;
 
 /* true: the version must stay for now. */
-typedef bool gcplan_pinned_fn(void *owner, uint64_t job, uint64_t number);
+typedef bool gcplan_spares_fn(void *owner, uint64_t job, uint64_t number);
 
 /* Fills doomed. NO_MEMORY. */
 enum status gcplan_decide(struct gcplan *plan,
-                          gcplan_pinned_fn *pinned,
+                          gcplan_spares_fn *spares,
                           void *owner) MUST_CHECK;
 
 bool gcplan_dooms(const struct gcplan *plan, uint64_t job, uint64_t number);

@@ -15,6 +15,7 @@
 #include "coordinator/shell/loader.h"
 #include "coordinator/shell/names.h"
 #include "coordinator/shell/query.h"
+#include "coordinator/shell/rebuilding.h"
 #include "coordinator/shell/shell.h"
 #include "coordinator/shell/watch.h"
 #include "coordinator/shell/workers.h"
@@ -65,15 +66,16 @@ struct shell {
     struct collector *collector;
     struct leases leases;
     struct cuts *cuts;
-    struct guard *guard;
+    struct trust *trust;
     struct workers *workers;
     struct chunks *chunks;
-    struct server *server;
+    struct service *service;
     struct queries *queries;
     struct watch *watch;
     struct coord *core;
     struct actions *actions;
     uint64_t life;
+    struct rebuilding rebuilding; /* what this store was made from just now */
     struct held slots[JOBS_MAX];
     bool stepping; /* inside coord_step or its actions */
     uint32_t queue_first;
@@ -82,7 +84,7 @@ struct shell {
     uint32_t step_timer;
     uint32_t idle_timer;
     bool has_timers;
-    bool server_opened; /* its socket is ours to remove */
+    bool service_opened; /* its socket is ours to remove */
     bool workers_opened;
     bool closing;    /* nothing new is begun */
     bool quitting;   /* a shutdown has been asked for */
@@ -112,7 +114,7 @@ void shell_settle_lent(struct shell *shell,
 /* --- mail.c: what workers say; workers.h's calls --- */
 
 void shell_on_message(void *owner, uint32_t peer, const struct wire *message);
-void shell_on_lost(void *owner, uint32_t peer);
+void shell_on_lost(void *owner, uint32_t peer, const char *why);
 
 /* --- resume.c --- */
 

@@ -3,8 +3,11 @@
 #include "base/mem.h"
 #include "coordinator/shell/recordcode.h"
 
+#include <string.h>
+
 void item_free(struct item *item)
 {
+    mem_free(item->why);
     mem_free(item->bytes);
     mem_free(item->more);
     mem_free(item->event);
@@ -157,6 +160,52 @@ static bool is_disk(enum status status)
            status == STATUS_NO_MEMORY;
 }
 
+static bool is_written(const struct item *item)
+{
+    return item->kind != ITEM_NOTICE && item->kind != ITEM_MARK;
+}
+
+/* The items of a job whose mirror has failed. False: there are none. */
+static bool fail_job(struct item_list *list,
+                     uint64_t job,
+                     enum status status,
+                     const char *why)
+{
+    size_t size = strlen(why) + 1;
+    bool any = false;
+
+    for (struct item *i = list->first; i != NULL; i = i->next) {
+        if (i->job != job || i->status != STATUS_OK || !is_written(i)) {
+            continue;
+        }
+        any = true;
+        i->status = status;
+        i->why = mem_new(size);
+        if (i->why != NULL) { /* else it is said without a name */
+            memcpy(i->why, why, size);
+        }
+    }
+    return any;
+}
+
+/* All items in one transaction, less those of jobs whose mirrors fail: one
+ * job's mirror is no reason to stop another. */
+static enum status apply_all(struct store *store, struct item_list *list)
+{
+    enum status status = apply(store, list->first, NULL);
+    uint64_t job = 0;
+    const char *why = NULL;
+
+    while (status != STATUS_OK) {
+        why = store_mirror_fault(store, &job);
+        if (why == NULL || !fail_job(list, job, status, why)) {
+            return status;
+        }
+        status = apply(store, list->first, NULL);
+    }
+    return status;
+}
+
 void item_list_write(struct store *store, struct item_list *list)
 {
     enum status status = STATUS_OK;
@@ -166,13 +215,12 @@ void item_list_write(struct store *store, struct item_list *list)
             i->status = make_restore(store, i);
         }
     }
-    status = apply(store, list->first, NULL);
+    status = apply_all(store, list);
     if (status == STATUS_OK) {
         return;
     }
     for (struct item *i = list->first; i != NULL; i = i->next) {
-        if (i->status == STATUS_OK && i->kind != ITEM_NOTICE &&
-            i->kind != ITEM_MARK) {
+        if (i->status == STATUS_OK && is_written(i)) {
             i->status = is_disk(status) ? status : apply(store, i, i->next);
         }
     }

@@ -26,6 +26,7 @@ struct item {
     struct item *next;
     enum item_kind kind;
     enum status status;
+    char *why; /* where a mirror has failed it: a sentence; NULL: none */
     uint64_t token;
     uint64_t job;
     uint64_t number; /* version; key of a stat */

@@ -35,6 +35,7 @@ struct keeper {
     struct tail tails[TAILS_MAX];
     uint64_t tick;
     unsigned char *scratch; /* RECORD_BYTES_MAX */
+    const char *why;        /* of the item that is told; NULL: none */
 };
 
 enum status keeper_open(struct store *store,
@@ -72,6 +73,11 @@ void keeper_close(struct keeper *keeper)
 size_t keeper_backlog(const struct keeper *keeper)
 {
     return keeper->waiting.count + keeper->writing.count;
+}
+
+const char *keeper_why(const struct keeper *keeper)
+{
+    return keeper->why;
 }
 
 static void write_group(void *work)
@@ -162,7 +168,7 @@ static void tell(struct keeper *keeper, struct item *item)
     if (!fine) {
         log_line(LOG_ERROR, "keeper", "store_failed",
                  "job=j%" PRIu64 " item=%d why=\"%s\"", item->job, item->kind,
-                 status_text(item->status));
+                 item->why != NULL ? item->why : status_text(item->status));
     }
     if (fine && (item->kind == ITEM_EVENT || item->kind == ITEM_LAUNCH)) {
         tail_of(keeper, item->job)->last++;
@@ -195,7 +201,9 @@ static void group_done(void *work)
     keeper->writing = (struct item_list){.first = NULL};
     /* Still busy: what the telling brings about is the next group. */
     while ((item = item_list_take(&done)) != NULL) {
+        keeper->why = item->why;
         tell(keeper, item);
+        keeper->why = NULL;
         item_free(item);
     }
     keeper->busy = false;

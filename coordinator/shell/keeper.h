@@ -48,6 +48,10 @@ void keeper_close(struct keeper *keeper); /* accepts NULL; when idle */
 
 size_t keeper_backlog(const struct keeper *keeper); /* 0: all is kept */
 
+/* While on_stored or a done function runs: a sentence about the mirror that
+ * what is told has failed by. NULL: it was none. */
+const char *keeper_why(const struct keeper *keeper);
+
 /* All take copies. token 0: nobody waits. Where memory is short the token is
  * told so, from within the call. */
 void keeper_put_job(struct keeper *keeper,

@@ -48,7 +48,8 @@ enum status loader_read_point(const struct load_order *order,
         return status;
     }
     if (version->job != order->job || version->number != order->version ||
-        version->line != order->line || version->shards_count != 0) {
+        version->line != order->line || version->shards_count != 0 ||
+        version->begun == NULL) {
         version_free(version);
         return STATUS_NOT_FOUND;
     }
@@ -76,6 +77,7 @@ static enum status read_state(const struct load_order *order,
 
 struct journal_scan {
     struct loaded *out;
+    uint64_t head; /* interval of the order's version */
     struct journal_record *record;
     uint64_t before; /* first step of the grant before the record's */
     enum status status;
@@ -98,8 +100,24 @@ static void take_sum(struct journal_scan *scan, const void *bytes, size_t size)
     }
 }
 
+/* All are counted: what is too many is the core's to say. To evaluate an old
+ * version none is wanted. */
+static void take_settings(const struct journal_record *record,
+                          struct loaded *out)
+{
+    for (uint32_t s = 0; s < record->settings_count; s++) {
+        if (out->inputs_count < INPUTS_MAX) {
+            out->inputs[out->inputs_count] = (struct input_setting){
+                .interval = record->interval, .setting = record->settings[s]};
+        }
+        out->inputs_count++;
+    }
+}
+
 /* The version carries the settings of its own boundary and of the interval
- * after it. */
+ * after it. Those between it and a point are told too: the job may have to go
+ * back further than the point, and must not be given more of them by then than
+ * it can repeat. */
 static bool take_record(void *owner,
                         uint64_t key,
                         const void *bytes,
@@ -115,23 +133,32 @@ static bool take_record(void *owner,
         return false;
     }
     if (!record->has_grant || record->line != out->version->line ||
-        record->interval <= out->version->interval + 1) {
+        record->interval <= scan->head + 1) {
+        return true;
+    }
+    take_settings(record, out);
+    if (record->interval <= out->version->interval + 1) {
         return true;
     }
     if (record->interval >= out->journaled) {
         out->journaled = record->interval + 1;
     }
     take_sum(scan, bytes, size);
-    /* All are counted: what is too many is the core's to say. To evaluate an
-     * old version none is wanted. */
-    for (uint32_t s = 0; s < record->settings_count; s++) {
-        if (out->inputs_count < INPUTS_MAX) {
-            out->inputs[out->inputs_count] = (struct input_setting){
-                .interval = record->interval, .setting = record->settings[s]};
-        }
-        out->inputs_count++;
-    }
     return scan->status == STATUS_OK;
+}
+
+/* A head that cannot be read will not be gone back to either. */
+static uint64_t head_interval(const struct load_order *order,
+                              const struct loaded *loaded)
+{
+    uint64_t interval = loaded->version->interval;
+    struct version *head = NULL;
+
+    if (loaded->point && read_version(order, &head) == STATUS_OK) {
+        interval = head->interval;
+        version_free(head);
+    }
+    return interval;
 }
 
 static enum status read_journal(const struct load_order *order,
@@ -141,6 +168,7 @@ static enum status read_journal(const struct load_order *order,
     struct journal_scan scan = {.out = out, .status = STATUS_OK};
     enum status status = STATUS_OK;
 
+    scan.head = head_interval(order, out);
     out->step = out->version->step;
     scan.before = pending != NULL ? pending->first_step : out->step;
 

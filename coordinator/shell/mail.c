@@ -66,14 +66,24 @@ static void count_stale(struct shell *shell,
     }
 }
 
-/* Its key has been revoked. */
-void shell_on_lost(void *owner, uint32_t peer)
+void shell_on_lost(void *owner, uint32_t peer, const char *why)
 {
     struct coord_event event = {.type = COORD_PEER_LOST};
 
     event.peer_lost.peer = peer;
-    event.peer_lost.why = "may not come in any more: its key was revoked";
+    event.peer_lost.why = why;
     shell_deliver(owner, &event);
+}
+
+/* A copy that nobody could fetch is none: an assignment that names its holder
+ * could not be sent. */
+static bool can_be_fetched(const struct shell *shell, uint32_t peer)
+{
+    const struct members *members = &shell->core->members;
+    uint32_t worker = members_of_peer(members, peer);
+
+    return worker == NO_WORKER ||
+           members->items[worker].hello.vault_endpoint[0] != '\0';
 }
 
 void shell_on_message(void *owner, uint32_t peer, const struct wire *message)
@@ -83,6 +93,9 @@ void shell_on_message(void *owner, uint32_t peer, const struct wire *message)
     uint32_t slot = JOBS_MAX;
     void *memory = NULL;
 
+    if (message->kind == WIRE_KEPT && !can_be_fetched(shell, peer)) {
+        return;
+    }
     count_stale(shell, peer, message);
     if (message->kind == WIRE_OPENED) {
         slot = coord_find(shell->core, message->opened.job);

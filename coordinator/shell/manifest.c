@@ -212,6 +212,8 @@ enum status manifest_of_point(const struct job *job,
     version.number = job->record.head;
     status = close_state(cut, &parts, &version);
     if (status == STATUS_OK) {
+        /* Unlike a version's: copies are known by it. */
+        parts.begun->term = cut->begun.term;
         status = version_encode(&version, out, out_size);
     }
     free_parts(&parts);

@@ -27,7 +27,60 @@ struct about {
     uint64_t messages_stale;
     uint32_t workers;
     bool transient;
+    const struct rebuilding *rebuilding; /* of the shell, and at rest */
 };
+
+struct rebuilt_message {
+    Cajal__V1__Rebuilt message;
+    char job[NUMBER_BYTES_MAX];
+    char head[NUMBER_BYTES_MAX];
+};
+
+static void fill_rebuilt(const struct rebuilt_job *job,
+                         struct rebuilt_message *out)
+{
+    Cajal__V1__Rebuilt *m = &out->message;
+
+    cajal__v1__rebuilt__init(m);
+    m->job = text_of(names_job(job->from.job, out->job));
+    m->name = text_of(job->name);
+    m->file = text_of(job->file);
+    m->transactions = job->from.batches;
+    m->versions = job->versions;
+    m->head =
+        text_of(job->head != 0 ? names_version(job->head, out->head) : "");
+    m->bytes = job->from.bytes;
+    m->lost_bytes = job->from.lost;
+}
+
+static enum status emit_about(struct query *query,
+                              const struct rebuilding *rebuilding,
+                              Cajal__V1__AboutReply *reply)
+{
+    size_t count = rebuilding->count;
+    struct rebuilt_message *messages = NULL;
+    Cajal__V1__Rebuilt **pointers = NULL;
+    enum status status = STATUS_OK;
+
+    if (count > 0) {
+        messages = mem_array(count, sizeof(*messages));
+        pointers = mem_array(count, sizeof(Cajal__V1__Rebuilt *));
+        status =
+            messages != NULL && pointers != NULL ? STATUS_OK : STATUS_NO_MEMORY;
+    }
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        fill_rebuilt(&rebuilding->jobs[i], &messages[i]);
+        pointers[i] = &messages[i].message;
+    }
+    if (status == STATUS_OK) {
+        reply->n_rebuilt = count;
+        reply->rebuilt = pointers;
+        status = query_emit(query, &reply->base);
+    }
+    mem_free(messages);
+    mem_free(pointers);
+    return status;
+}
 
 static enum status step_about(struct query *query, void *state)
 {
@@ -52,27 +105,27 @@ static enum status step_about(struct query *query, void *state)
     reply.chunk_bytes = usage.chunk_bytes;
     reply.transient = about->transient;
     reply.calls_refused = about->calls_refused;
-    reply.handshakes_refused = server_handshakes_refused();
-    reply.connections_refused = server_connections_refused();
+    reply.handshakes_refused = service_handshakes_refused();
+    reply.connections_refused = service_connections_refused();
     reply.keys_refused = about->keys_refused;
     reply.messages_refused = about->messages_refused;
     reply.messages_stale = about->messages_stale;
     query_end(query);
-    return query_emit(query, &reply.base);
+    return emit_about(query, about->rebuilding, &reply);
 }
 
-static void count_refused(const struct guard *guard, struct about *about)
+static void count_refused(const struct trust *trust, struct about *about)
 {
-    for (int fault = 0; fault < GUARD_FAULTS; fault++) {
-        uint64_t count = guard_count(guard, (enum guard_fault)fault);
+    for (int fault = 0; fault < TRUST_FAULTS; fault++) {
+        uint64_t count = trust_count(trust, (enum trust_fault)fault);
 
-        if (fault == GUARD_STALE) {
+        if (fault == TRUST_STALE) {
             about->messages_stale = count;
         } else {
             about->messages_refused += count;
         }
     }
-    about->keys_refused = guard_refused(guard);
+    about->keys_refused = trust_refused(trust);
 }
 
 void answer_about(struct shell *shell, struct call *call)
@@ -93,8 +146,9 @@ void answer_about(struct shell *shell, struct call *call)
     about->life = shell->life;
     about->workers = members_present(&shell->core->members);
     about->transient = shell->options.transient;
-    about->calls_refused = server_calls_refused(shell->server);
-    count_refused(shell->guard, about);
+    about->rebuilding = &shell->rebuilding;
+    about->calls_refused = service_calls_refused(shell->service);
+    count_refused(shell->trust, about);
     query_start(query);
 }
 

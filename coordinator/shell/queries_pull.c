@@ -142,14 +142,14 @@ static enum status read_row(struct pull *pull, uint32_t row, float *out)
 }
 
 /* A part and what it points to. */
-struct part {
+struct tensor_part {
     Cajal__V1__TensorPart message;
     char version[NUMBER_BYTES_MAX];
     char name[NAME_BYTES_MAX + 8];
     uint64_t shape[2];
 };
 
-static void begin_part(const struct pull *pull, struct part *part)
+static void begin_part(const struct pull *pull, struct tensor_part *part)
 {
     const struct arch *arch = pull->version->arch;
     uint32_t inputs = arch_layer_inputs(arch, pull->layer);
@@ -178,7 +178,7 @@ static enum status emit_weights(struct query *query, struct pull *pull)
         sizeof(float) * arch_layer_inputs(pull->version->arch, pull->layer);
     uint32_t rows = (uint32_t)(CHUNK_BYTES_MAX / row_bytes);
     float *values = NULL;
-    struct part part;
+    struct tensor_part part;
     enum status status = STATUS_OK;
 
     if (rows == 0) {
@@ -266,7 +266,7 @@ static enum status emit_bias(struct query *query, struct pull *pull)
     const struct arch_layer *layer = &pull->version->arch->layers[pull->layer];
     float *values = mem_array(pull->count, sizeof(*values));
     struct unit_names names = {.pointers = NULL};
-    struct part part;
+    struct tensor_part part;
     enum status status = STATUS_NO_MEMORY;
 
     if (values != NULL) {

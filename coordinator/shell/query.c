@@ -56,15 +56,10 @@ void queries_close(struct queries *queries)
     mem_free(queries);
 }
 
-unsigned queries_count(const struct queries *queries)
-{
-    return queries->count;
-}
-
 static void drop_messages(struct query *query)
 {
     for (uint32_t m = query->sent; m < query->count; m++) {
-        server_drop_buffer(query->messages[m]);
+        service_drop_buffer(query->messages[m]);
     }
     query->sent = 0;
     query->count = 0;

@@ -11,7 +11,7 @@
 #define COORDINATOR_SHELL_QUERY_H
 
 #include "base/jobs.h"
-#include "coordinator/shell/server.h"
+#include "coordinator/shell/service.h"
 #include "storage/store.h"
 
 enum {
@@ -39,7 +39,6 @@ enum status queries_open(struct store *store,
 void queries_close(struct queries *queries); /* accepts NULL; none is left */
 /* Parked queries of this job go on. */
 void queries_wake(struct queries *queries, uint64_t job);
-unsigned queries_count(const struct queries *queries);
 
 /* Takes the call. NULL: at the limit, and the call has been answered. */
 struct query *query_open(struct queries *queries,

@@ -67,6 +67,7 @@ static void find_point(struct shell *shell,
     }
     event->record.has_point = true;
     event->record.line = point->line;
+    event->record.term = point->begun->term;
     event->record.interval = point->interval;
     event->record.step = point->step;
     version_free(point);

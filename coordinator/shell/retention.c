@@ -59,7 +59,7 @@ size_t retention_decide(const struct keep_spec *keep,
             version->cause >= CAUSE_START && version->cause <= CAUSE_END;
         bool newest = !known || (seen & 1u << version->cause) == 0;
 
-        version->stays = version->head || version->pinned ||
+        version->stays = version->head || version->spared ||
                          is_lasting(version->cause) || newest ||
                          count - v < keep->last;
         seen |= known ? 1u << version->cause : 0;

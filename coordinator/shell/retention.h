@@ -3,7 +3,7 @@
  * A pure function of the job's keep rules and of what names a version. What
  * stays, whatever the rules are:
  *
- *   - what is pinned: the head, a tag, a version that is being read or that a
+ *   - what is spared: the head, a tag, a version that is being read or that a
  *     slot of the core works from;
  *   - start, restore, manual and end: where the job came from and what a
  *     person asked for;
@@ -26,8 +26,8 @@ struct retained {
     uint64_t parents[VERSION_PARENTS_MAX];
     uint64_t bytes; /* of its tensors, shared or not */
     bool head;
-    bool pinned;
-    bool stays; /* the answer */
+    bool spared; /* something names it, or is using it */
+    bool stays;  /* the answer */
 };
 
 /* versions: of one job, by number, upwards. Returns how many do not stay. */

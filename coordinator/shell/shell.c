@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "coordinator/shell/address.h"
 #include "coordinator/shell/inside.h"
+#include "coordinator/shell/mirroring.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -128,12 +129,14 @@ static void on_stored(void *owner,
                       enum status status,
                       const struct version *restored)
 {
+    struct shell *shell = owner;
     struct coord_event event = {.type = COORD_STORED};
 
     event.stored.token = token;
     event.stored.status = status;
     event.stored.restored = restored;
-    shell_deliver(owner, &event);
+    event.stored.why = keeper_why(shell->keeper);
+    shell_deliver(shell, &event);
 }
 
 static void on_event(void *owner,
@@ -182,13 +185,13 @@ enum {
 
 static bool is_unwanted(const struct shell *shell, uint64_t now_ms)
 {
-    if (server_calls(shell->server) > 0) {
+    if (service_calls(shell->service) > 0) {
         return false;
     }
-    if (server_calls_total(shell->server) == 0) {
+    if (service_calls_total(shell->service) == 0) {
         return now_ms >= shell->started_ms + IDLE_WITHOUT_CALL_MS;
     }
-    return now_ms >= server_active_ms(shell->server) + IDLE_AFTER_CALL_MS;
+    return now_ms >= service_active_ms(shell->service) + IDLE_AFTER_CALL_MS;
 }
 
 static void on_idle_timer(void *owner)
@@ -239,11 +242,11 @@ static enum status check_endpoint(const char *endpoint,
 
 /* All addresses before any is taken: 0MQ takes a file from whoever has it. */
 static enum status check_addresses(struct shell *shell,
-                                   const struct server_options *server,
+                                   const struct service_options *service,
                                    char *why,
                                    size_t why_size)
 {
-    enum status status = server_check(server, why, why_size);
+    enum status status = service_check(service, why, why_size);
 
     if (status == STATUS_OK) {
         status = check_endpoint(shell->options.workers, why, why_size);
@@ -261,8 +264,8 @@ static enum status open_guard(struct shell *shell, char *why, size_t why_size)
     bool tcp = address_path(options->workers) == NULL ||
                address_path(options->chunks) == NULL;
     enum status status =
-        guard_open(shell->loop, shell->context, tcp ? options->keys : "", why,
-                   why_size, &shell->guard);
+        trust_open(shell->loop, shell->context, tcp ? options->keys : "", why,
+                   why_size, &shell->trust);
 
     return status == STATUS_OK || status == STATUS_NO_MEMORY ? status
                                                              : STATUS_INVALID;
@@ -277,7 +280,7 @@ static enum status open_links(struct shell *shell, char *why, size_t why_size)
                                             .context = shell->context,
                                             .endpoint = options->workers,
                                             .heartbeat_ms = heartbeat_ms,
-                                            .guard = shell->guard,
+                                            .trust = shell->trust,
                                             .insecure = options->insecure,
                                             .on_message = shell_on_message,
                                             .on_lost = shell_on_lost,
@@ -289,7 +292,7 @@ static enum status open_links(struct shell *shell, char *why, size_t why_size)
                                           .reader = shell->reader,
                                           .endpoint = options->chunks,
                                           .heartbeat_ms = heartbeat_ms,
-                                          .guard = shell->guard};
+                                          .trust = shell->trust};
     const char *endpoint = options->workers;
     enum status status = workers_open(&workers, &shell->workers);
 
@@ -382,6 +385,7 @@ static enum status start_core(struct shell *shell)
     event.start.life = shell->life;
     event.start.wall_ms = clock_wall_ms();
     event.start.heartbeat_ms = shell->options.heartbeat_ms;
+    event.start.points_off = shell->options.points_off;
     event.start.timeout_ms = shell->options.timeout_ms;
     (void)snprintf(event.start.chunk_endpoint,
                    sizeof(event.start.chunk_endpoint), "%s",
@@ -390,24 +394,45 @@ static enum status start_core(struct shell *shell)
     return STATUS_OK;
 }
 
+/* Before the mirrors are written to again. */
+static enum status rebuild(struct shell *shell, char *why, size_t why_size)
+{
+    const struct rebuilding_order order = {.store = shell->store,
+                                           .dir = shell->options.store,
+                                           .path = shell->options.rebuild,
+                                           .why = why,
+                                           .why_size = why_size};
+    enum status status = STATUS_OK;
+
+    if (shell->options.rebuild[0] != '\0') {
+        status = rebuilding_run(&order, &shell->rebuilding);
+        shell->started_ms = clock_now_ms(); /* nobody could call before */
+    }
+    return status;
+}
+
 static enum status open_all(struct shell *shell, char *why, size_t why_size)
 {
-    struct server_options server = {.loop = shell->loop,
-                                    .address = shell->options.listen,
-                                    .keys = shell->options.keys,
-                                    .insecure = shell->options.insecure,
-                                    .on_request = on_request,
-                                    .owner = shell};
+    struct service_options service = {.loop = shell->loop,
+                                      .address = shell->options.listen,
+                                      .keys = shell->options.keys,
+                                      .insecure = shell->options.insecure,
+                                      .on_request = on_request,
+                                      .owner = shell};
     enum status status =
         store_open(shell->options.store, why, why_size, &shell->store);
 
     if (status != STATUS_OK) {
         return status;
     }
-    status = check_addresses(shell, &server, why, why_size);
+    status = check_addresses(shell, &service, why, why_size);
+    if (status == STATUS_OK) {
+        status = rebuild(shell, why, why_size);
+    }
     if (status != STATUS_OK) {
         return status;
     }
+    store_mirror_by(shell->store, mirroring_place, NULL);
     (void)snprintf(why, why_size, "the coordinator could not be started.");
     status = link_context_open(&shell->context);
     if (status == STATUS_OK) {
@@ -432,9 +457,9 @@ static enum status open_all(struct shell *shell, char *why, size_t why_size)
         return status;
     }
     /* Last: whoever finds the socket finds a coordinator behind it. */
-    server.context = shell->context;
-    status = server_open(&server, why, why_size, &shell->server);
-    shell->server_opened = status == STATUS_OK;
+    service.context = shell->context;
+    status = service_open(&service, why, why_size, &shell->service);
+    shell->service_opened = status == STATUS_OK;
     return status == STATUS_CONFLICT ? STATUS_UNAVAILABLE : status;
 }
 
@@ -510,7 +535,7 @@ static void unlink_socket(const char *address)
  * names may be the next coordinator's. */
 static void remove_sockets(struct shell *shell)
 {
-    if (shell->server_opened) {
+    if (shell->service_opened) {
         unlink_socket(shell->options.listen);
     }
     if (shell->workers_opened) {
@@ -528,17 +553,17 @@ void shell_close(struct shell *shell)
     if (shell->chunks != NULL) {
         chunks_stop(shell->chunks);
     }
-    if (shell->server != NULL) {
-        server_stop(shell->server, STOP_GRACE_MS);
+    if (shell->service != NULL) {
+        service_stop(shell->service, STOP_GRACE_MS);
     }
     flush(shell);
     close_pool(shell->reader); /* what it still tells may have to be kept */
     flush(shell);
     close_pool(shell->writer);
-    server_close(shell->server);
+    service_close(shell->service);
     chunks_close(shell->chunks);
     workers_close(shell->workers);
-    guard_close(shell->guard);
+    trust_close(shell->trust);
     queries_close(shell->queries);
     watch_close(shell->watch);
     collector_close(shell->collector);
@@ -554,5 +579,6 @@ void shell_close(struct shell *shell)
     link_context_close(shell->context);
     remove_sockets(shell);
     store_close(shell->store);
+    rebuilding_fini(&shell->rebuilding);
     mem_free(shell);
 }

@@ -23,10 +23,14 @@ struct shell_options {
     /* Of this very program, to look at the store from a process of its own
      * (inspector.h); "": it is done in this one. */
     char program[PATH_BYTES_MAX];
+    /* A mirror, or a directory of them, that the store is made from first, in
+     * which nothing may be; "": none. */
+    char rebuild[PATH_BYTES_MAX];
     bool transient; /* end when no client needs it any more */
     bool resume;    /* go on with the jobs that the store says run */
     bool insecure;
     uint32_t heartbeat_ms;
+    bool points_off;     /* no state is kept in workers' memory */
     uint32_t timeout_ms; /* a worker silent for so long is lost */
 };
 

@@ -7,7 +7,7 @@
 #define COORDINATOR_SHELL_WATCH_H
 
 #include "coordinator/shell/eventcode.h"
-#include "coordinator/shell/server.h"
+#include "coordinator/shell/service.h"
 #include "storage/store.h"
 
 enum { WATCHERS_MAX = 512 };

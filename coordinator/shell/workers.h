@@ -4,14 +4,14 @@
  * routing id behind it is kept here, in a bounded table. On a link with keys a
  * peer is who its key says: a hello under another name, or a message under
  * another's routing id, is dropped as what cannot be decoded is, counted and
- * logged (guard.h): no bytes of a peer can do more than that. Whether a peer
+ * logged (trust.h): no bytes of a peer can do more than that. Whether a peer
  * may say what it says now is the core's to judge. */
 #ifndef COORDINATOR_SHELL_WORKERS_H
 #define COORDINATOR_SHELL_WORKERS_H
 
 #include "base/link.h"
 #include "base/loop.h"
-#include "coordinator/shell/guard.h"
+#include "coordinator/shell/trust.h"
 #include "proto/wire.h"
 
 struct workers;
@@ -21,12 +21,14 @@ struct workers_options {
     struct link_context *context;
     const char *endpoint;
     int heartbeat_ms;    /* of ZMTP */
-    struct guard *guard; /* borrowed; NULL: nothing is counted */
+    struct trust *trust; /* borrowed; NULL: nothing is counted */
     bool insecure;       /* workers' data endpoints may be open to others */
     /* message is borrowed until the next one. */
     void (*on_message)(void *owner, uint32_t peer, const struct wire *message);
-    /* The peer may not come in any more, and its number means nobody now. */
-    void (*on_lost)(void *owner, uint32_t peer);
+    /* The peer may not come in any more, or its connection has ended; its
+     * number means nobody now. Told at once, behind all that it has said.
+     * why: NULL: it ended. */
+    void (*on_lost)(void *owner, uint32_t peer, const char *why);
     void *owner;
 };
 

@@ -251,7 +251,7 @@ static inline void close_job(struct job *job)
 
 struct packet {
     struct frame_header header;
-    struct frame payload;
+    struct part payload;
 };
 
 struct site {
@@ -309,7 +309,7 @@ static inline uint32_t draw(struct net *net, uint32_t bound)
 static inline void on_send(void *owner,
                            uint32_t worker,
                            const struct frame_header *header,
-                           struct frame *payload)
+                           struct part *payload)
 {
     struct site *site = owner;
     struct packet *packet = NULL;
@@ -318,8 +318,8 @@ static inline void on_send(void *owner,
     assert_true(site->count[to] < QUEUE);
     packet = &site->out[to][(site->first[to] + site->count[to]++) % QUEUE];
     packet->header = *header;
-    frame_move(&packet->payload, payload);
-    frame_close(payload);
+    part_move(&packet->payload, payload);
+    part_close(payload);
 }
 
 /* The output layer's reports come in order, whatever the others do. */
@@ -504,7 +504,7 @@ static inline void close_net(struct net *net)
             for (; site->count[to] > 0; site->count[to]--) {
                 uint32_t at = site->first[to]++ % QUEUE;
 
-                frame_close(&site->out[to][at].payload);
+                part_close(&site->out[to][at].payload);
             }
         }
         session_stop(site->session);
@@ -522,22 +522,22 @@ static inline void pass_frame(struct net *net, uint32_t from, uint32_t to)
 {
     struct site *site = &net->sites[from];
     struct packet *packet = &site->out[to][site->first[to]];
-    struct frame copy;
+    struct part copy;
     bool now = net->trick != TRICK_NONE && net->frames++ == TRICK_AT;
 
     site->first[to] = (site->first[to] + 1) % QUEUE;
     site->count[to]--;
     if (now && net->trick == TRICK_LOSE) {
-        frame_close(&packet->payload);
+        part_close(&packet->payload);
         return;
     }
-    frame_share(&copy, &packet->payload);
+    part_share(&copy, &packet->payload);
     session_frame(net->sites[to].session, &packet->header, &packet->payload);
     if (now) {
         packet->header.term -= net->trick == TRICK_OLD_TERM ? 1 : 0;
         session_frame(net->sites[to].session, &packet->header, &copy);
     } else {
-        frame_close(&copy);
+        part_close(&copy);
     }
 }
 

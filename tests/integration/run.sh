@@ -21,7 +21,7 @@ run_one() {
 export -f run_one
 
 # The longest first.
-tests=${*:-links kill recover security elastic curve bits verbs input store hosts restore client}
+tests=${*:-links kill recover security elastic mirror curve bits verbs input store hosts restore client}
 # shellcheck disable=SC2086 # the list is meant to be split
 printf '%s\n' $tests | xargs -P 2 -I{} bash -c 'run_one {}'
 for test in $tests; do

@@ -107,11 +107,11 @@ static void keep_copy(struct site *site, struct copy *copy)
     struct points *points = site->net->points;
     uint32_t next = (site->index + 1) % site->net->sites_count;
     struct vault_copy kept = {.key = {.job = 1,
+                                      .term = 3,
                                       .line = copy->cut.line,
                                       .interval = copy->cut.interval,
                                       .layer = copy->layer,
                                       .shard = copy->shard},
-                              .term = 3,
                               .kept = copy->cut.kept,
                               .cost_us = copy->cost_us,
                               .buddy = &points->hosts[next].peer};
@@ -192,6 +192,7 @@ static void make_assign(const struct points *points,
         .from_point = true,
         .point_line = LINE,
         .point_interval = CUT_INTERVAL,
+        .point_term = 3,
         .holders_count = HOSTS,
         .holders = holders,
         .sources_count = net->shards_total,

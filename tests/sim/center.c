@@ -109,6 +109,11 @@ static void send(struct world *w, uint32_t number, const struct wire *message)
 
 /* --- Actions --- */
 
+static uint32_t which_of(const struct job *job)
+{
+    return scenario_job(&job->record.spec);
+}
+
 static void commit(struct world *w, const struct action *action)
 {
     struct center *c = w->center;
@@ -122,13 +127,13 @@ static void commit(struct world *w, const struct action *action)
     record.state = job_visible_state(job);
     record.head = v->number;
     record.last_version = v->number;
-    cuts_drop(c, v->number);
+    cuts_drop(c, v->job, v->number);
     disk_put_version(w, action->token, v, &record);
 }
 
-static void journal(struct world *w, const struct action *action)
+static struct journal_entry entry_of(const struct job *job,
+                                     const struct action *action)
 {
-    const struct job *job = &w->center->core->jobs[action->slot];
     const struct grant *g = action->journal.grant;
     struct journal_entry entry = {.line = job->record.line,
                                   .interval = g->interval,
@@ -137,7 +142,38 @@ static void journal(struct world *w, const struct action *action)
                                   .settings_count = g->settings_count};
 
     memcpy(entry.settings, g->settings, sizeof(entry.settings));
-    disk_put_journal(w, action->token, &entry);
+    return entry;
+}
+
+static void journal(struct world *w, const struct action *action)
+{
+    const struct job *job = &w->center->core->jobs[action->slot];
+    const struct journal_entry entry = entry_of(job, action);
+
+    disk_put_journal(w, which_of(job), action->token, &entry);
+}
+
+static void store_point(struct world *w, const struct action *action)
+{
+    const struct job *job = &w->center->core->jobs[action->slot];
+    struct version *point = NULL;
+
+    if (!action->point.none) {
+        point = cuts_version(w, job, &job->making_cut);
+    }
+    disk_put_point(w, which_of(job), action->token, point);
+}
+
+static void load(struct world *w, const struct action *action)
+{
+    const struct job *job = &w->center->core->jobs[action->slot];
+    const struct load load = {.which = which_of(job),
+                              .token = action->token,
+                              .version = action->load.version,
+                              .line = job->record.line,
+                              .point = action->load.point};
+
+    disk_load(w, &load);
 }
 
 static void on_answer(struct world *w, struct event *event)
@@ -162,19 +198,20 @@ static void post_stored(struct world *w, uint64_t token, enum status status)
     }
 }
 
-/* A replay decides from the same reports. */
+/* A replay decides the same, from the same reports. */
 static void check_journal(struct world *w, const struct action *action)
 {
-    const struct durable *d = disk_look(w);
     const struct job *job = &w->center->core->jobs[action->slot];
-    const struct grant *g = action->journal.grant;
+    const struct ledger *d = disk_ledger(w, which_of(job));
+    const struct journal_entry again = entry_of(job, action);
     enum status status = STATUS_OK;
 
     for (uint32_t j = 0; j < d->journal_count; j++) {
         const struct journal_entry *e = &d->journal[j];
 
-        if (e->line == job->record.line && e->interval == g->interval &&
-            e->reports_hash != action->journal.reports_hash) {
+        if (e->line == again.line && e->interval == again.interval &&
+            (e->reports_hash != again.reports_hash ||
+             e->digest != again.digest)) {
             status = STATUS_CORRUPT;
         }
     }
@@ -187,10 +224,20 @@ static void on_early(struct world *w, struct event *event)
 
     stored.stored.token = event->a;
     if (event->b != 0) {
-        stored.stored.restored = disk_look(w)->versions[event->b];
+        stored.stored.restored = disk_ledger(w, (uint32_t)(event->b >> 32))
+                                     ->versions[event->b & UINT32_MAX];
     }
     step(w, &stored);
     center_crash(w, 5000);
+}
+
+/* PLANT_EARLY_POINT: told at once that the record is there; a while later it
+ * all ends, or else it is there by then. */
+static void early_point(struct world *w, const struct action *action)
+{
+    if (w->scenario->plant == PLANT_EARLY_POINT && !action->point.none) {
+        post_stored(w, action->token, STATUS_OK);
+    }
 }
 
 /* PLANT_EARLY_STORED: told at once that it is durable; then it all ends. */
@@ -202,13 +249,17 @@ static void perhaps_early(struct world *w, const struct action *action)
                           .a = action->token};
 
     if (w->scenario->plant != PLANT_EARLY_STORED || action->token == 0 ||
-        action->type == ACTION_LOAD || !world_chance(w, 6)) {
+        action->type == ACTION_LOAD || action->type == ACTION_CHECK_JOURNAL ||
+        !world_chance(w, 6)) {
         return;
     }
     if (action->type == ACTION_STORE_RESTORE) {
-        event.b = action->restore.from;
-        if (event.b >= VERSIONS_MAX ||
-            disk_look(w)->versions[event.b] == NULL) {
+        const struct job *job = &w->center->core->jobs[action->slot];
+
+        event.b = (uint64_t)which_of(job) << 32 | action->restore.from;
+        if (action->restore.from >= VERSIONS_MAX ||
+            disk_ledger(w, which_of(job))->versions[action->restore.from] ==
+                NULL) {
             return;
         }
     }
@@ -258,11 +309,12 @@ static void carry_out(struct world *w, const struct action *action)
     case ACTION_CHECK_JOURNAL:
         check_journal(w, action);
         break;
-    case ACTION_STORE_POINT: /* no worker here says that it has copies */
-        post_stored(w, action->token, STATUS_OK);
+    case ACTION_STORE_POINT:
+        store_point(w, action);
+        early_point(w, action);
         break;
     case ACTION_STORE_STAT:
-        invariants_stat(w, &action->stat);
+        invariants_stat(w, which_of(job), &action->stat);
         break;
     case ACTION_COMMIT:
         commit(w, action);
@@ -273,7 +325,7 @@ static void carry_out(struct world *w, const struct action *action)
                          &job->record);
         break;
     case ACTION_LOAD:
-        disk_load(w, action->token, action->load.version);
+        load(w, action);
         break;
     case ACTION_EVENT:
         say_event(w, action);
@@ -350,12 +402,14 @@ static void step(struct world *w, struct coord_event *event)
 static void *memory_for(struct world *w, uint64_t job)
 {
     uint32_t slot = coord_find(w->center->core, job);
+    const struct job_spec *spec;
 
     if (slot == JOBS_MAX) {
         return NULL;
     }
-    return world_memory(job_memory_bytes(
-        &w->center->core->jobs[slot].record.spec, &w->scenario->shape));
+    spec = &w->center->core->jobs[slot].record.spec;
+    return world_memory(
+        job_memory_bytes(spec, &w->scenario->jobs[scenario_job(spec)].shape));
 }
 
 /* What was lent with an event is now the core's, or was not wanted. */
@@ -420,29 +474,36 @@ void center_stored(struct world *w,
 }
 
 /* As coordinator/shell/loader.c reads the journal. */
-static uint64_t read_journal(const struct durable *d,
-                             const struct version *v,
-                             struct input_setting *inputs,
-                             uint32_t *inputs_count)
+static void read_journal(const struct ledger *d,
+                         const struct version *v,
+                         struct input_setting *inputs,
+                         struct coord_event *event)
 {
+    /* A point bears its head's number; settings since that one are told. */
+    uint64_t head = d->versions[v->number] != NULL && v->shards_count == 0
+                        ? d->versions[v->number]->interval
+                        : v->interval;
     uint64_t journaled = v->interval + 2;
+    uint32_t count = 0;
 
     for (uint32_t j = 0; j < d->journal_count; j++) {
         const struct journal_entry *e = &d->journal[j];
 
-        if (e->line != v->line || e->interval <= v->interval + 1) {
+        if (e->line != v->line || e->interval <= head + 1) {
             continue;
         }
         if (e->interval >= journaled) {
             journaled = e->interval + 1;
         }
         for (uint32_t s = 0; s < e->settings_count; s++) {
-            CHECK(*inputs_count < INPUTS_MAX);
-            inputs[(*inputs_count)++] =
+            CHECK(count < INPUTS_MAX);
+            inputs[count++] =
                 (struct input_setting){e->interval, e->settings[s]};
         }
     }
-    return journaled;
+    event->loaded.inputs = inputs;
+    event->loaded.inputs_count = count;
+    event->loaded.journaled = journaled;
 }
 
 void center_loaded(struct world *w,
@@ -456,14 +517,16 @@ void center_loaded(struct world *w,
 
     event.loaded.token = token;
     event.loaded.status = status;
-    event.loaded.inputs = inputs;
     if (status == STATUS_OK) {
-        lent =
-            world_memory(job_memory_bytes(version->spec, &w->scenario->shape));
+        uint32_t which = scenario_job(version->spec);
+
+        invariants_loaded(w, which);
+        lent = world_memory(
+            job_memory_bytes(version->spec, &w->scenario->jobs[which].shape));
         event.loaded.version = version;
         event.loaded.memory = lent;
-        event.loaded.journaled = read_journal(disk_look(w), version, inputs,
-                                              &event.loaded.inputs_count);
+        event.loaded.point = version->shards_count == 0;
+        read_journal(disk_ledger(w, which), version, inputs, &event);
     }
     step(w, &event);
     settle_lent(w, lent);
@@ -511,18 +574,40 @@ void center_put(struct world *w,
     (void)world_post(w, event);
 }
 
-const struct job *center_job(const struct world *w)
+const struct job *center_job(const struct world *w, uint32_t which)
 {
     uint32_t slot;
 
     if (w->center->core == NULL) {
         return NULL;
     }
-    slot = coord_find(w->center->core, disk_look(w)->record.job);
+    slot = coord_find(w->center->core, disk_ledger(w, which)->record.job);
     return slot == JOBS_MAX ? NULL : &w->center->core->jobs[slot];
 }
 
 /* --- Life --- */
+
+/* As coordinator/shell/resume.c does. */
+static void bring_back(struct world *w, const struct ledger *d)
+{
+    struct job_record *record = world_copy(&d->record, sizeof(d->record));
+    const struct version *point = disk_point(d, record->head, record->line);
+    struct coord_event event = {.type = COORD_RECORD};
+
+    event.record.record = record;
+    event.record.resume = record->state != JOB_PAUSED;
+    if (point != NULL && record->head != 0) {
+        event.record.has_point = true;
+        event.record.line = point->line;
+        event.record.term = point->begun->term;
+        event.record.interval = point->interval;
+        event.record.step = point->step;
+    }
+    if (d->has_record && record->state < JOB_FINISHED) {
+        step(w, &event);
+    }
+    mem_free(record);
+}
 
 static void start(struct world *w)
 {
@@ -537,7 +622,7 @@ static void start(struct world *w)
     coord_init(c->core);
     begin.start.life = disk_begin_life(w);
     begin.start.wall_ms = WALL_MS + world_now_ms(w);
-    begin.start.last_job = d->record.job;
+    begin.start.last_job = d->last_job;
     begin.start.heartbeat_ms = HEARTBEAT_MS;
     begin.start.timeout_ms = TIMEOUT_MS;
     (void)snprintf(begin.start.chunk_endpoint,
@@ -545,14 +630,8 @@ static void start(struct world *w)
     world_say(w, "the coordinator starts, life %llu",
               (unsigned long long)begin.start.life);
     step(w, &begin);
-    if (d->has_record && d->record.state < JOB_FINISHED) {
-        struct job_record *record = world_copy(&d->record, sizeof(d->record));
-        struct coord_event event = {.type = COORD_RECORD};
-
-        event.record.record = record;
-        event.record.resume = record->state != JOB_PAUSED;
-        step(w, &event);
-        mem_free(record);
+    for (uint32_t j = 0; j < w->scenario->jobs_count; j++) {
+        bring_back(w, disk_ledger(w, j));
     }
     network_center_up(w);
     person_center_up(w);

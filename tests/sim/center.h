@@ -18,6 +18,7 @@ struct center_peer {
 /* What the shards of a cut have said, as coordinator/shell/cuts.c keeps it. */
 struct center_cut {
     uint64_t term; /* 0: free */
+    uint64_t job;
     uint64_t version;
     uint64_t names[SIM_LAYERS_MAX][SIM_SHARDS_MAX];
     uint32_t evaluations[SIM_LAYERS_MAX][SIM_SHARDS_MAX];
@@ -40,8 +41,8 @@ void center_close(struct world *w);
 /* kill -9; it comes back after so long. */
 void center_crash(struct world *w, uint64_t back_us);
 
-/* The training job's place in the core; NULL: not there. */
-const struct job *center_job(const struct world *w);
+/* A training job's place in the core; NULL: not there. */
+const struct job *center_job(const struct world *w, uint32_t which);
 
 /* What comes */
 void center_take(struct world *w, const struct letter *letter);

@@ -15,6 +15,9 @@ void cuts_keep(struct center *c, const struct wire_shard_cut *cut)
     for (uint32_t i = 0; i < CENTER_CUTS_MAX; i++) {
         struct center_cut *at = &c->cuts[i];
 
+        if (at->job != cut->job) {
+            continue;
+        }
         if (at->term > cut->term) {
             return; /* one of a newer term is there */
         }
@@ -29,6 +32,7 @@ void cuts_keep(struct center *c, const struct wire_shard_cut *cut)
         place = c->cuts[i].term == 0 ? &c->cuts[i] : NULL;
     }
     CHECK(place != NULL);
+    place->job = cut->job;
     place->term = cut->term;
     place->version = cut->version;
     memcpy(&place->names[r->layer][r->shard], r->tensors[0].chunks[0].b,
@@ -37,10 +41,12 @@ void cuts_keep(struct center *c, const struct wire_shard_cut *cut)
 }
 
 static const struct center_cut *find_cut(const struct center *c,
+                                         uint64_t job,
                                          uint64_t version)
 {
     for (uint32_t i = 0; i < CENTER_CUTS_MAX; i++) {
-        if (c->cuts[i].term != 0 && c->cuts[i].version == version) {
+        if (c->cuts[i].term != 0 && c->cuts[i].job == job &&
+            c->cuts[i].version == version) {
             return &c->cuts[i];
         }
     }
@@ -51,7 +57,7 @@ static void fill_shards(struct world *w,
                         const struct cut *cut,
                         struct version *v)
 {
-    const struct center_cut *kept = find_cut(w->center, cut->version);
+    const struct center_cut *kept = find_cut(w->center, v->job, cut->version);
     uint32_t at = 0;
 
     if (kept == NULL) {
@@ -92,10 +98,11 @@ struct version *cuts_version(struct world *w,
     struct grant begun = cut->begun;
     struct grant pending = cut->pending;
     unsigned char *policy = world_memory(POLICY_STATE_BYTES_MAX);
-    struct shard_record *shards =
-        world_memory(job_shards_total(job) * sizeof(*shards));
+    bool is_point = cut->version == 0;
+    uint32_t count = is_point ? 0 : job_shards_total(job);
+    struct shard_record *shards = world_memory((count + 1) * sizeof(*shards));
     struct version lent = {.job = job->record.job,
-                           .number = cut->version,
+                           .number = is_point ? job->record.head : cut->version,
                            .line = cut->arch.line,
                            .interval = cut->interval,
                            .step = cut->step,
@@ -107,7 +114,7 @@ struct version *cuts_version(struct world *w,
                            .begun = &begun,
                            .pending = cut->has_pending ? &pending : NULL,
                            .policy = policy,
-                           .shards_count = job_shards_total(job),
+                           .shards_count = count,
                            .shards = shards};
     struct version *v = NULL;
     struct writer writer;
@@ -117,7 +124,11 @@ struct version *cuts_version(struct world *w,
     state_encode(&cut->state, &writer);
     CHECK(!writer.failed);
     lent.policy_bytes = (uint32_t)writer.at;
-    fill_shards(w, cut, &lent);
+    begun.keep = false;
+    begun.kept = 0;
+    if (!is_point) {
+        fill_shards(w, cut, &lent);
+    }
     if (!w->failed) {
         v = version_copy(&lent);
     }
@@ -129,10 +140,10 @@ struct version *cuts_version(struct world *w,
     return v;
 }
 
-void cuts_drop(struct center *c, uint64_t version)
+void cuts_drop(struct center *c, uint64_t job, uint64_t version)
 {
     for (uint32_t i = 0; i < CENTER_CUTS_MAX; i++) {
-        if (c->cuts[i].version <= version) {
+        if (c->cuts[i].job == job && c->cuts[i].version <= version) {
             c->cuts[i].term = 0;
         }
     }

@@ -15,12 +15,14 @@ enum item_kind {
     ITEM_JOURNAL,
     ITEM_VERSION,
     ITEM_RESTORE,
-    ITEM_STATE
+    ITEM_STATE,
+    ITEM_POINT
 };
 
 struct item {
     struct item *next;
     enum item_kind kind;
+    uint32_t which; /* job; of a state: of no matter */
     enum status status;
     uint64_t token;
     struct job_record *record;
@@ -82,7 +84,10 @@ struct version *version_copy(const struct version *from)
         to->pending = world_copy(from->pending, sizeof(*from->pending));
     }
     to->policy = world_copy(from->policy, from->policy_bytes);
-    to->shards = copy_shards(from->shards, from->shards_count);
+    to->shards = NULL;
+    if (from->shards_count > 0) { /* a point has none */
+        to->shards = copy_shards(from->shards, from->shards_count);
+    }
     return to;
 }
 
@@ -134,8 +139,11 @@ void disk_close(struct world *w)
 
     drop_items(d->waiting);
     drop_items(d->writing);
-    for (uint32_t v = 0; v < VERSIONS_MAX; v++) {
-        version_drop(d->durable.versions[v]);
+    for (uint32_t j = 0; j < SIM_JOBS_MAX; j++) {
+        for (uint32_t v = 0; v < VERSIONS_MAX; v++) {
+            version_drop(d->durable.jobs[j].versions[v]);
+        }
+        version_drop(d->durable.jobs[j].point);
     }
     mem_free(d);
 }
@@ -143,6 +151,24 @@ void disk_close(struct world *w)
 const struct durable *disk_look(const struct world *w)
 {
     return &w->disk->durable;
+}
+
+const struct ledger *disk_ledger(const struct world *w, uint32_t which)
+{
+    CHECK(which < SIM_JOBS_MAX);
+    return &w->disk->durable.jobs[which];
+}
+
+const struct ledger *disk_find(const struct world *w, uint64_t job)
+{
+    for (uint32_t j = 0; j < SIM_JOBS_MAX; j++) {
+        const struct ledger *ledger = &w->disk->durable.jobs[j];
+
+        if (ledger->has_record && ledger->record.job == job) {
+            return ledger;
+        }
+    }
+    return NULL;
 }
 
 uint64_t disk_begin_life(struct world *w)
@@ -200,9 +226,11 @@ static void keep_state(struct disk *d, const struct shard_state *state)
     }
 }
 
-static void keep_version(struct world *w, struct version *version)
+static void keep_version(struct world *w,
+                         uint32_t which,
+                         struct version *version)
 {
-    struct durable *d = &w->disk->durable;
+    struct ledger *d = &w->disk->durable.jobs[which];
 
     CHECK(version->number < VERSIONS_MAX);
     if (d->versions[version->number] != NULL) {
@@ -213,9 +241,10 @@ static void keep_version(struct world *w, struct version *version)
     d->versions[version->number] = version;
 }
 
-static struct version *make_restore(struct world *w, const struct item *item)
+static struct version *make_restore(const struct ledger *d,
+                                    const struct item *item)
 {
-    const struct version *from = w->disk->durable.versions[item->from];
+    const struct version *from = d->versions[item->from];
     struct version *to = version_copy(from);
 
     to->number = item->number;
@@ -229,46 +258,70 @@ static struct version *make_restore(struct world *w, const struct item *item)
     return to;
 }
 
+static void keep_record(struct world *w, const struct item *item)
+{
+    struct durable *durable = &w->disk->durable;
+    struct ledger *d = &durable->jobs[item->which];
+
+    invariants_record(w, item->which, item->record);
+    d->record = *item->record;
+    d->has_record = true;
+    if (durable->last_job < item->record->job) {
+        durable->last_job = item->record->job;
+    }
+}
+
 static void apply_restore(struct world *w, struct item *item)
 {
-    struct durable *d = &w->disk->durable;
+    struct ledger *d = &w->disk->durable.jobs[item->which];
 
     if (item->from >= VERSIONS_MAX || d->versions[item->from] == NULL) {
         item->status = STATUS_NOT_FOUND;
         return;
     }
-    keep_version(w, make_restore(w, item));
+    keep_version(w, item->which, make_restore(d, item));
     record_after_restore(item->record, d->versions[item->from], item->number);
-    invariants_record(w, item->record);
-    d->record = *item->record;
+    keep_record(w, item);
+}
+
+static void apply_journal(struct world *w, struct item *item)
+{
+    struct ledger *d = &w->disk->durable.jobs[item->which];
+
+    CHECK(d->journal_count < JOURNAL_MAX);
+    invariants_journal(w, item->which, &item->journal);
+    d->journal[d->journal_count++] = item->journal;
 }
 
 static void apply(struct world *w, struct item *item)
 {
-    struct durable *d = &w->disk->durable;
+    struct ledger *d = &w->disk->durable.jobs[item->which];
 
     switch (item->kind) {
     case ITEM_RECORD:
-        invariants_record(w, item->record);
-        d->record = *item->record;
-        d->has_record = true;
+        keep_record(w, item);
         break;
     case ITEM_JOURNAL:
-        CHECK(d->journal_count < JOURNAL_MAX);
-        invariants_journal(w, &item->journal);
-        d->journal[d->journal_count++] = item->journal;
+        apply_journal(w, item);
         break;
     case ITEM_VERSION:
-        invariants_record(w, item->record);
-        keep_version(w, item->version);
+        keep_version(w, item->which, item->version);
         item->version = NULL;
-        d->record = *item->record;
+        keep_record(w, item);
         break;
     case ITEM_RESTORE:
         apply_restore(w, item);
         break;
     case ITEM_STATE:
         keep_state(w->disk, &item->state);
+        break;
+    case ITEM_POINT:
+        if (item->version != NULL) {
+            invariants_point(w, item->which, item->version);
+        }
+        version_drop(d->point);
+        d->point = item->version;
+        item->version = NULL;
         break;
     }
 }
@@ -281,7 +334,7 @@ static void tell(struct world *w, const struct item *item)
 {
     const struct version *restored =
         item->kind == ITEM_RESTORE && item->status == STATUS_OK
-            ? w->disk->durable.versions[item->from]
+            ? w->disk->durable.jobs[item->which].versions[item->from]
             : NULL;
 
     if (item->kind == ITEM_STATE) {
@@ -302,6 +355,8 @@ static void on_written(struct world *w, struct event *event)
         i->status = status;
         if (status == STATUS_OK) {
             apply(w, i);
+        } else if (i->kind == ITEM_JOURNAL) {
+            d->durable.jobs[i->which].journal_lost = true;
         }
     }
     while (group != NULL) {
@@ -339,11 +394,14 @@ static void write_group(struct world *w)
 
 static struct item *item_new(struct world *w,
                              enum item_kind kind,
+                             uint32_t which,
                              uint64_t token)
 {
     struct item *item = world_memory(sizeof(*item));
 
+    CHECK(which < SIM_JOBS_MAX);
     item->kind = kind;
+    item->which = which;
     item->token = token;
     *w->disk->waiting_end = item;
     w->disk->waiting_end = &item->next;
@@ -354,17 +412,28 @@ void disk_put_record(struct world *w,
                      uint64_t token,
                      const struct job_record *record)
 {
-    struct item *item = item_new(w, ITEM_RECORD, token);
+    struct item *item =
+        item_new(w, ITEM_RECORD, scenario_job(&record->spec), token);
 
     item->record = world_copy(record, sizeof(*record));
     write_group(w);
 }
 
 void disk_put_journal(struct world *w,
+                      uint32_t which,
                       uint64_t token,
                       const struct journal_entry *entry)
 {
-    item_new(w, ITEM_JOURNAL, token)->journal = *entry;
+    item_new(w, ITEM_JOURNAL, which, token)->journal = *entry;
+    write_group(w);
+}
+
+void disk_put_point(struct world *w,
+                    uint32_t which,
+                    uint64_t token,
+                    struct version *point)
+{
+    item_new(w, ITEM_POINT, which, token)->version = point;
     write_group(w);
 }
 
@@ -373,7 +442,8 @@ void disk_put_version(struct world *w,
                       struct version *version,
                       const struct job_record *record)
 {
-    struct item *item = item_new(w, ITEM_VERSION, token);
+    struct item *item =
+        item_new(w, ITEM_VERSION, scenario_job(&record->spec), token);
 
     item->version = version;
     item->record = world_copy(record, sizeof(*record));
@@ -387,7 +457,8 @@ void disk_put_restore(struct world *w,
                       uint32_t line,
                       const struct job_record *record)
 {
-    struct item *item = item_new(w, ITEM_RESTORE, token);
+    struct item *item =
+        item_new(w, ITEM_RESTORE, scenario_job(&record->spec), token);
 
     item->from = from;
     item->number = number;
@@ -402,7 +473,7 @@ void disk_put_state(struct world *w,
                     uint64_t host_birth,
                     uint64_t put)
 {
-    struct item *item = item_new(w, ITEM_STATE, 0);
+    struct item *item = item_new(w, ITEM_STATE, 0, 0);
 
     item->state = *state;
     item->host = host;
@@ -433,20 +504,38 @@ void disk_crash(struct world *w)
 
 /* --- Reading --- */
 
-static void on_read(struct world *w, struct event *event)
+const struct version *disk_point(const struct ledger *ledger,
+                                 uint64_t head,
+                                 uint32_t line)
 {
-    const struct version *v =
-        event->b < VERSIONS_MAX ? w->disk->durable.versions[event->b] : NULL;
-    enum status status = v == NULL ? STATUS_NOT_FOUND : disk_read(w);
+    const struct version *point = ledger->point;
 
-    center_loaded(w, event->a, status, status == STATUS_OK ? v : NULL);
+    return point != NULL && point->number == head && point->line == line ? point
+                                                                         : NULL;
 }
 
-void disk_load(struct world *w, uint64_t token, uint64_t version)
+static void on_read(struct world *w, struct event *event)
 {
-    struct event event = {
-        .fn = on_read, .process = COORDINATOR, .a = token, .b = version};
+    const struct load *read = event->payload;
+    const struct ledger *d = disk_ledger(w, read->which);
+    const struct version *v =
+        read->version < VERSIONS_MAX ? d->versions[read->version] : NULL;
+    const struct version *point =
+        read->point ? disk_point(d, read->version, read->line) : NULL;
+    enum status status = v == NULL ? STATUS_NOT_FOUND : disk_read(w);
 
+    if (point != NULL && disk_read(w) == STATUS_OK) {
+        center_loaded(w, read->token, STATUS_OK, point);
+        return;
+    }
+    center_loaded(w, read->token, status, status == STATUS_OK ? v : NULL);
+}
+
+void disk_load(struct world *w, const struct load *load)
+{
+    struct event event = {.fn = on_read, .process = COORDINATOR};
+
+    event.payload = world_copy(load, sizeof(*load));
     event.at_us = w->now_us + world_between(w, 100, 4000);
     (void)world_post(w, event);
 }

@@ -23,18 +23,29 @@ struct journal_entry {
     struct grant_setting settings[GRANT_SETTINGS_MAX];
 };
 
-struct durable {
-    uint64_t life;
+/* Of one job. */
+struct ledger {
     bool has_record;
     struct job_record record;
     struct version *versions[VERSIONS_MAX]; /* by number; kept for good */
+    struct version *point;                  /* without shards; or NULL */
     uint32_t journal_count;
     struct journal_entry journal[JOURNAL_MAX];
+    bool journal_lost; /* the disk has not taken some of it */
+};
+
+struct durable {
+    uint64_t life;
+    uint64_t last_job;
+    struct ledger jobs[SIM_JOBS_MAX]; /* as in the scenario */
 };
 
 void disk_open(struct world *w);
 void disk_close(struct world *w);
 const struct durable *disk_look(const struct world *w);
+const struct ledger *disk_ledger(const struct world *w, uint32_t which);
+/* Of the job with this number; NULL: there is no record of it. */
+const struct ledger *disk_find(const struct world *w, uint64_t job);
 
 /* A new life, durable before it is used. */
 uint64_t disk_begin_life(struct world *w);
@@ -52,8 +63,14 @@ void disk_put_record(struct world *w,
                      uint64_t token,
                      const struct job_record *record);
 void disk_put_journal(struct world *w,
+                      uint32_t which,
                       uint64_t token,
                       const struct journal_entry *entry);
+/* Takes point; NULL: there is none any more. */
+void disk_put_point(struct world *w,
+                    uint32_t which,
+                    uint64_t token,
+                    struct version *point);
 void disk_put_version(struct world *w,
                       uint64_t token,
                       struct version *version,
@@ -75,8 +92,21 @@ void disk_put_state(struct world *w,
 /* NULL: there is no such state. */
 const struct shard_state *disk_state(const struct world *w, uint64_t name);
 
+struct load {
+    uint32_t which;
+    uint64_t token;
+    uint64_t version;
+    uint32_t line;
+    bool point; /* that one, where it is as new as the version */
+};
+
 /* Answered by center_loaded: what is durable when the answer is made. */
-void disk_load(struct world *w, uint64_t token, uint64_t version);
+void disk_load(struct world *w, const struct load *load);
+
+/* The point that a load would find beside this head; or NULL. */
+const struct version *disk_point(const struct ledger *ledger,
+                                 uint64_t head,
+                                 uint32_t line);
 
 /* Would a read fail now? */
 enum status disk_read(struct world *w);

@@ -24,6 +24,20 @@ static uint64_t a_while_us(struct world *w)
                               : world_between(w, 100000, 400000);
 }
 
+/* Now and then its neighbour, which has the second copies, or the coordinator
+ * goes with it. */
+static void crash_more(struct world *w, uint32_t host)
+{
+    uint32_t neighbour = (host + 1) % w->scenario->hosts_count;
+
+    if (world_chance(w, 6) && process_alive(w, 1 + neighbour)) {
+        host_crash(w, neighbour, a_while_us(w));
+    }
+    if (world_chance(w, 10) && w->scenario->troubles.center_crash_ms > 0) {
+        center_crash(w, a_while_us(w));
+    }
+}
+
 static void on_host_crash(struct world *w, struct event *event)
 {
     uint32_t host = world_draw(w, w->scenario->hosts_count);
@@ -32,7 +46,19 @@ static void on_host_crash(struct world *w, struct event *event)
     if (process_alive(w, 1 + host)) {
         host_crash(w, host, a_while_us(w));
     }
+    crash_more(w, host);
     next(w, on_host_crash, w->scenario->troubles.host_crash_ms);
+}
+
+static void on_leave(struct world *w, struct event *event)
+{
+    uint32_t host = world_draw(w, w->scenario->hosts_count);
+
+    (void)event;
+    if (process_alive(w, 1 + host)) {
+        host_leave(w, host);
+    }
+    next(w, on_leave, w->scenario->troubles.leave_ms);
 }
 
 static void on_center_crash(struct world *w, struct event *event)
@@ -94,6 +120,7 @@ void fate_open(struct world *w)
 
     next(w, on_host_crash, t->host_crash_ms);
     next(w, on_center_crash, t->center_crash_ms);
+    next(w, on_leave, t->leave_ms);
     next(w, on_hang, t->hang_ms);
     next(w, on_partition, t->partition_ms);
     next(w, on_slow_disk, t->slow_disk_ms);

@@ -66,6 +66,7 @@ static void tell_hello(struct world *w, const struct host *h)
     (void)snprintf(hello->host, sizeof(hello->host), "host%u", h->index);
     (void)snprintf(hello->endpoint, sizeof(hello->endpoint), "sim://%u-%llu",
                    h->index, (unsigned long long)birth);
+    memcpy(hello->vault_endpoint, hello->endpoint, sizeof(hello->endpoint));
     hello->incarnation = mix(h->index + 1, birth);
     hello->protocol = WIRE_PROTOCOL;
     hello->threads = w->scenario->slots;
@@ -117,7 +118,7 @@ static void tell_fault(struct world *w,
 
 static void on_probed(struct world *w, struct event *event)
 {
-    struct data_shape shape = w->scenario->shape;
+    struct data_shape shape = w->scenario->jobs[event->b].shape;
     struct wire message = {.kind = WIRE_OPENED,
                            .opened = {.job = event->a, .shape = &shape}};
 
@@ -198,8 +199,8 @@ static void on_done(struct world *w, struct event *event)
 
 void host_compute(struct world *w, struct session *s, uint32_t local)
 {
-    later(w, w->hosts[s->host], on_done, world_between(w, 10, 250), s->id,
-          local);
+    later(w, w->hosts[s->host], on_done,
+          world_between(w, 10, w->scenario->operation_us), s->id, local);
 }
 
 static void on_put_deadline(struct world *w, struct event *event)
@@ -282,6 +283,15 @@ static void begin_links(struct world *w, struct host *h, struct session *s)
     later(w, h, on_links, 0, s->id, 0);
 }
 
+void host_loaded(struct world *w, struct session *s, enum status status)
+{
+    if (status == STATUS_OK) {
+        begin_links(w, w->hosts[s->host], s);
+    } else {
+        host_notice(w, s, AGENT_LOADED, status);
+    }
+}
+
 /* The store's answer: event->b is its status. */
 static void on_fetched(struct world *w, struct event *event)
 {
@@ -300,11 +310,7 @@ static void on_fetched(struct world *w, struct event *event)
             world_fail(w, "a version names a state that is not in the store");
         }
     }
-    if (status == STATUS_OK) {
-        begin_links(w, h, s);
-    } else {
-        host_notice(w, s, AGENT_LOADED, status);
-    }
+    host_loaded(w, s, status);
 }
 
 struct fetch {
@@ -337,6 +343,10 @@ static void on_made(struct world *w, struct event *event)
         return;
     }
     session_make(w, s);
+    if (s->assign.from_point) {
+        vault_load(w, s);
+        return;
+    }
     if (s->assign.records_count == 0) {
         begin_links(w, h, s);
         return;
@@ -364,6 +374,17 @@ static void on_close(struct world *w, struct event *event)
         return;
     }
     host_notice(w, s, AGENT_CLOSED, STATUS_OK);
+}
+
+static void on_close_late(struct world *w, struct event *event)
+{
+    struct host *h = w->hosts[event->process - 1];
+    uint32_t slot = 0;
+    struct session *s = find(h, event->a, &slot);
+
+    CHECK(s != NULL);
+    s->stopped = true;
+    on_close(w, event);
 }
 
 /* A new life of the coordinator knows nothing of requests to the one before:
@@ -402,8 +423,22 @@ static void end_process(struct world *w, struct host *h, uint64_t back_us)
         session_close(h->sessions[i]);
         h->sessions[i] = NULL;
     }
+    vault_close(&h->vault);
     center_peer_ended(w, h->index);
     (void)world_post(w, event);
+}
+
+/* PLANT_LIVES_ON: it goes on beyond the boundary that has stopped it. */
+static void close_session(struct world *w, struct host *h, struct session *s)
+{
+    if (w->scenario->plant == PLANT_LIVES_ON && s->made && !s->stopped &&
+        world_chance(w, 2)) {
+        session_release(w, s);
+        later(w, h, on_close_late, world_between(w, 1, 20000), s->id, 0);
+        return;
+    }
+    s->stopped = true;
+    later(w, h, on_close, 0, s->id, 0);
 }
 
 static void act_on_session(struct world *w,
@@ -413,7 +448,10 @@ static void act_on_session(struct world *w,
     struct session *s = h->sessions[action->slot];
 
     if (action->type == AGENT_ACT_OPEN) {
+        struct holdings_rule rule = holdings_on_assign(&h->message->assign);
+
         CHECK(s == NULL);
+        vault_drop(&h->vault, &rule);
         s = session_open(w, h->index, h->agent.worker, h->letter);
         h->sessions[action->slot] = s;
         later(w, h, on_opened, world_between(w, 50, 3000), s->id, 0);
@@ -423,9 +461,15 @@ static void act_on_session(struct world *w,
         session_grant(w, s, h->message->grant.grant);
     } else {
         CHECK(action->type == AGENT_ACT_CLOSE);
-        s->stopped = true;
-        later(w, h, on_close, 0, s->id, 0);
+        close_session(w, h, s);
     }
+}
+
+static void forget(struct host *h, uint64_t job)
+{
+    struct holdings_rule rule = holdings_on_forget(job);
+
+    vault_drop(&h->vault, &rule);
 }
 
 static void execute(struct world *w,
@@ -444,7 +488,7 @@ static void execute(struct world *w,
         break;
     case AGENT_ACT_PROBE:
         later(w, h, on_probed, world_between(w, 50, 3000), h->message->open.job,
-              0);
+              scenario_job(h->message->open.spec));
         break;
     case AGENT_ACT_READY:
         tell_ready(w, h, action);
@@ -460,8 +504,11 @@ static void execute(struct world *w,
         break;
     case AGENT_ACT_RELEASE: /* no coordinator sends one yet */
         break;
-    case AGENT_ACT_RETELL: /* there are no copies in memory here yet */
+    case AGENT_ACT_RETELL:
+        vault_retell(w, h->index);
+        break;
     case AGENT_ACT_FORGET:
+        forget(h, action->job);
         break;
     case AGENT_ACT_LEAVE:
         tell(w, h, (struct wire){.kind = WIRE_LEAVE});
@@ -572,6 +619,7 @@ static void start(struct world *w, struct host *h)
 
     memset(h, 0, sizeof(*h));
     h->index = index;
+    vault_open(&h->vault);
     process_start(w, 1 + index);
     agent_init(&h->agent);
     step(w, h, (struct agent_event){.type = AGENT_START});
@@ -581,6 +629,18 @@ static void on_back(struct world *w, struct event *event)
 {
     world_say(w, "w%u starts", (unsigned)event->a);
     start(w, w->hosts[event->a]);
+}
+
+static void on_leave(struct world *w, struct event *event)
+{
+    step(w, w->hosts[event->process - 1],
+         (struct agent_event){.type = AGENT_LEAVE});
+}
+
+void host_leave(struct world *w, uint32_t index)
+{
+    world_say(w, "w%u is told to end", index);
+    later(w, w->hosts[index], on_leave, 0, 0, 0);
 }
 
 void host_crash(struct world *w, uint32_t index, uint64_t back_us)
@@ -601,5 +661,6 @@ void host_close(struct world *w, uint32_t index)
     for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
         session_close(w->hosts[index]->sessions[i]);
     }
+    vault_close(&w->hosts[index]->vault);
     mem_free(w->hosts[index]);
 }

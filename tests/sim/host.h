@@ -13,9 +13,10 @@ struct host {
     uint32_t index;
     struct agent agent;
     struct session *sessions[SESSIONS_MAX];
-    uint64_t timer_us;           /* of the tick that is posted; 0: none */
-    uint64_t steps_ended;        /* of sessions that are gone */
-    uint64_t turns;              /* operations computed */
+    uint64_t timer_us;    /* of the tick that is posted; 0: none */
+    uint64_t steps_ended; /* of sessions that are gone */
+    uint64_t turns;       /* operations computed */
+    struct vault vault;
     const struct letter *letter; /* being handled */
     const struct wire *message;
 };
@@ -23,6 +24,8 @@ struct host {
 void host_open(struct world *w, uint32_t index);
 void host_close(struct world *w, uint32_t index);
 
+/* SIGTERM. */
+void host_leave(struct world *w, uint32_t index);
 /* kill -9; it comes back after so long. */
 void host_crash(struct world *w, uint32_t index, uint64_t back_us);
 
@@ -44,6 +47,8 @@ void host_notice(struct world *w,
                  struct session *session,
                  enum agent_event_type type,
                  enum status status);
+/* Its shards are loaded from copies, or not. */
+void host_loaded(struct world *w, struct session *session, enum status status);
 void host_compute(struct world *w, struct session *session, uint32_t local);
 void host_put(struct world *w,
               struct session *session,

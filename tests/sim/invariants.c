@@ -4,30 +4,9 @@
 #include "coordinator/core/job_cuts.h"
 #include "tests/sim/host.h"
 #include "tests/sim/person.h"
+#include "tests/sim/watch.h"
 
 #include <string.h>
-
-enum { TERMS_KEPT = 16 };
-
-/* Who computes what in a term. */
-struct owners {
-    uint64_t term;
-    uint64_t assignment;                         /* digest; 0: none seen */
-    uint64_t by[SIM_LAYERS_MAX][SIM_SHARDS_MAX]; /* a process's name */
-};
-
-struct watcher {
-    struct owners owners[TERMS_KEPT];
-    uint64_t term; /* the newest given out */
-    uint64_t sent_term[SIM_HOSTS_MAX];
-    uint64_t sent_interval[SIM_HOSTS_MAX];
-    uint64_t head;                  /* the newest durable */
-    bool states[JOB_CANCELLED + 1]; /* that have been durable */
-    uint64_t sent[SIM_LINES_MAX][INTERVALS_MAX];
-    uint64_t journaled[SIM_LINES_MAX][INTERVALS_MAX];
-    uint64_t stats[SIM_LINES_MAX][INTERVALS_MAX];
-    struct figures figures;
-};
 
 void invariants_open(struct world *w)
 {
@@ -39,9 +18,28 @@ void invariants_close(struct world *w)
     mem_free(w->watcher);
 }
 
-const struct figures *invariants_figures(const struct world *w)
+const struct figures *invariants_figures(const struct world *w, uint32_t which)
 {
-    return &w->watcher->figures;
+    return &w->watcher->jobs[which].figures;
+}
+
+const char *invariants_overflow(const struct world *w, uint32_t which)
+{
+    return w->watcher->jobs[which].overflow;
+}
+
+const struct tally *invariants_tally(const struct world *w)
+{
+    return &w->watcher->tally;
+}
+
+struct job_watch *watch_find(struct world *w, uint64_t job)
+{
+    const struct ledger *ledger = disk_find(w, job);
+
+    return ledger != NULL
+               ? &w->watcher->jobs[scenario_job(&ledger->record.spec)]
+               : NULL;
 }
 
 static uint64_t mix_bytes(uint64_t hash, const void *bytes, size_t size)
@@ -118,7 +116,7 @@ static bool holds_settings(const struct grant *held, const struct grant *g)
 }
 
 /* Are these settings of an interval in the journal, or in a version? */
-static bool settings_durable(const struct durable *d, const struct grant *g)
+bool watch_settings_durable(const struct ledger *d, const struct grant *g)
 {
     for (uint32_t j = 0; j < d->journal_count; j++) {
         const struct journal_entry *e = &d->journal[j];
@@ -139,7 +137,7 @@ static bool settings_durable(const struct durable *d, const struct grant *g)
     return false;
 }
 
-static bool is_durable(const struct durable *d, uint64_t version)
+static bool is_durable(const struct ledger *d, uint64_t version)
 {
     return version < VERSIONS_MAX && d->versions[version] != NULL;
 }
@@ -149,7 +147,7 @@ static bool is_durable(const struct durable *d, uint64_t version)
 static bool a_setting_is_durable(const struct world *w,
                                  const struct asked *asked)
 {
-    const struct durable *d = disk_look(w);
+    const struct ledger *d = disk_ledger(w, asked->which);
 
     for (uint32_t j = 0; j < d->journal_count; j++) {
         for (uint32_t s = 0; s < d->journal[j].settings_count; s++) {
@@ -165,24 +163,43 @@ static bool a_setting_is_durable(const struct world *w,
     return false;
 }
 
+static void check_drained(struct world *w, uint32_t worker, const char *text)
+{
+    const struct coord *core = w->center->core;
+
+    if (strstr(text, "still hosts") != NULL) {
+        return; /* asked for too long */
+    }
+    w->watcher->tally.drains++;
+    for (uint32_t s = 0; s < JOBS_MAX; s++) {
+        if (core->jobs[s].phase != PHASE_FREE &&
+            (core->jobs[s].placed >> worker & 1) != 0) {
+            world_fail(w, "w%u is said to be drained, and hosts a job", worker);
+        }
+    }
+}
+
 void invariants_reply(struct world *w, const struct action *action)
 {
-    const struct durable *d = disk_look(w);
     const struct asked *asked = person_asked(w, action->reply.request);
+    const struct ledger *d;
+    const bool *states;
     bool fine = true;
 
     if (asked == NULL || action->reply.status != STATUS_OK) {
         return;
     }
+    d = disk_ledger(w, asked->which);
+    states = w->watcher->jobs[asked->which].states;
     switch (asked->request.kind) {
     case REQUEST_LAUNCH:
         fine = d->has_record;
         break;
     case REQUEST_PAUSE:
-        fine = w->watcher->states[JOB_PAUSED];
+        fine = states[JOB_PAUSED];
         break;
     case REQUEST_CANCEL:
-        fine = w->watcher->states[JOB_CANCELLED];
+        fine = states[JOB_CANCELLED];
         break;
     case REQUEST_SET:
         fine = a_setting_is_durable(w, asked);
@@ -197,7 +214,9 @@ void invariants_reply(struct world *w, const struct action *action)
     case REQUEST_SHUTDOWN:
     case REQUEST_CORDON:
     case REQUEST_UNCORDON:
+        break;
     case REQUEST_DRAIN:
+        check_drained(w, asked->request.worker, action->reply.text);
         break;
     }
     if (!fine) {
@@ -208,7 +227,10 @@ void invariants_reply(struct world *w, const struct action *action)
 
 void invariants_event(struct world *w, const struct action *action)
 {
-    const struct durable *d = disk_look(w);
+    const struct job *job = &w->center->core->jobs[action->slot];
+    uint32_t which = scenario_job(&job->record.spec);
+    const struct ledger *d = disk_ledger(w, which);
+    struct job_watch *watch = &w->watcher->jobs[which];
     static const struct {
         const char *text;
         enum job_state state;
@@ -223,6 +245,7 @@ void invariants_event(struct world *w, const struct action *action)
         world_fail(w, "v%llu is told before it is durable",
                    (unsigned long long)action->event.version);
     }
+    keeping_check_event(w, which, action);
     if (strcmp(action->event.kind, "state") != 0) {
         return;
     }
@@ -232,7 +255,7 @@ void invariants_event(struct world *w, const struct action *action)
     for (uint32_t r = 0; r < sizeof(rests) / sizeof(rests[0]); r++) {
         if (strncmp(action->event.text, rests[r].text, strlen(rests[r].text)) ==
                 0 &&
-            !w->watcher->states[rests[r].state]) {
+            !watch->states[rests[r].state]) {
             world_fail(w, "told \"%s\", which has never been durable",
                        action->event.text);
         }
@@ -258,8 +281,11 @@ static void same(struct world *w,
     *kept = digest;
 }
 
-void invariants_stat(struct world *w, const struct interval_stat *stat)
+void invariants_stat(struct world *w,
+                     uint32_t which,
+                     const struct interval_stat *stat)
 {
+    struct job_watch *watch = &w->watcher->jobs[which];
     uint64_t hash = mix(mix(stat->step, stat->task), stat->examples);
 
     hash = mix(mix(hash, stat->correct), mix(stat->live, stat->dormant));
@@ -277,16 +303,22 @@ void invariants_stat(struct world *w, const struct interval_stat *stat)
         stat->task, (unsigned long long)stat->correct,
         (unsigned long long)stat->examples, (unsigned long long)stat->dormant,
         (unsigned long long)stat->live, stat->evaluations_count);
-    same(w, place(w->watcher->stats, stat->line, stat->interval), hash,
-         "the report", stat->line, stat->interval);
+    same(w, place(watch->stats, stat->line, stat->interval), hash, "the report",
+         stat->line, stat->interval);
     if (stat->interval < INTERVALS_MAX) {
-        w->watcher->figures.by_interval[stat->interval] = hash;
+        watch->figures.by_interval[stat->interval] = hash;
+    }
+    if (watch->reached < stat->step) {
+        watch->reached = stat->step;
     }
 }
 
-void invariants_journal(struct world *w, const struct journal_entry *entry)
+void invariants_journal(struct world *w,
+                        uint32_t which,
+                        const struct journal_entry *entry)
 {
-    same(w, place(w->watcher->journaled, entry->line, entry->interval),
+    same(w,
+         place(w->watcher->jobs[which].journaled, entry->line, entry->interval),
          entry->digest, "the journal", entry->line, entry->interval);
 }
 
@@ -310,9 +342,11 @@ void invariants_version_again(struct world *w,
                equal ? "the same" : "another");
 }
 
-void invariants_record(struct world *w, const struct job_record *record)
+void invariants_record(struct world *w,
+                       uint32_t which,
+                       const struct job_record *record)
 {
-    struct watcher *watcher = w->watcher;
+    struct job_watch *watcher = &w->watcher->jobs[which];
 
     if (record->head < watcher->head) {
         world_fail(w, "the durable head goes back from v%llu to v%llu",
@@ -325,9 +359,9 @@ void invariants_record(struct world *w, const struct job_record *record)
 
 /* --- 1, 5, 6. Placement and grants --- */
 
-static struct owners *owners_of(struct world *w, uint64_t term)
+static struct owners *owners_of(struct job_watch *watch, uint64_t term)
 {
-    struct owners *owners = &w->watcher->owners[term % TERMS_KEPT];
+    struct owners *owners = &watch->owners[term % TERMS_KEPT];
 
     if (owners->term < term) {
         *owners = (struct owners){.term = term};
@@ -337,7 +371,9 @@ static struct owners *owners_of(struct world *w, uint64_t term)
 
 static void check_assign(struct world *w, const struct wire_assign *a)
 {
-    struct owners *owners = owners_of(w, a->term);
+    uint32_t which = scenario_job(a->spec);
+    struct job_watch *watch = &w->watcher->jobs[which];
+    struct owners *owners = owners_of(watch, a->term);
     uint64_t digest = mix(a->step, a->peers_count);
 
     for (uint32_t o = 0; o < a->owners_count; o++) {
@@ -347,12 +383,16 @@ static void check_assign(struct world *w, const struct wire_assign *a)
         digest = mix_bytes(digest, a->peers[p].endpoint,
                            strlen(a->peers[p].endpoint));
     }
-    if (a->term < w->watcher->term) {
+    digest = mix(digest, mix(a->from_point, a->point_interval));
+    if (a->term < watch->term) {
         world_fail(w, "term %llu is assigned after term %llu",
                    (unsigned long long)a->term,
-                   (unsigned long long)w->watcher->term);
+                   (unsigned long long)watch->term);
     }
-    w->watcher->term = a->term;
+    if (a->term > watch->term) {
+        keeping_check_assign(w, which, a);
+    }
+    watch->term = a->term;
     if (owners != NULL && owners->assignment != 0 &&
         owners->assignment != digest) {
         world_fail(w, "two assignments of term %llu differ",
@@ -365,9 +405,8 @@ static void check_assign(struct world *w, const struct wire_assign *a)
 
 /* What was granted without being journaled, and was lost, may be granted with
  * a setting the next time: it and all behind it is another future then. */
-static void begin_anew(struct world *w, const struct grant *g)
+static void begin_anew(struct job_watch *watcher, const struct grant *g)
 {
-    struct watcher *watcher = w->watcher;
     const uint64_t *sent = place(watcher->sent, g->line, g->interval);
 
     if (sent == NULL || *sent == 0 || *sent == invariants_digest(g)) {
@@ -377,11 +416,21 @@ static void begin_anew(struct world *w, const struct grant *g)
         watcher->sent[g->line][i] = 0;
         watcher->stats[g->line][i] = 0;
     }
+    keeping_begin_anew(watcher, g);
 }
 
-static void check_grant(struct world *w, uint32_t host, const struct grant *g)
+static void check_grant(struct world *w,
+                        uint64_t job,
+                        uint32_t host,
+                        const struct grant *g)
 {
-    struct watcher *watcher = w->watcher;
+    struct job_watch *watcher = watch_find(w, job);
+
+    if (watcher == NULL) {
+        world_fail(w, "a grant of a job that is not durable");
+        return;
+    }
+    keeping_check_grant(w, watcher, host, g);
 
     if (watcher->sent_term[host] == g->term &&
         g->interval != watcher->sent_interval[host] + 1) {
@@ -395,11 +444,12 @@ static void check_grant(struct world *w, uint32_t host, const struct grant *g)
     watcher->sent_term[host] = g->term;
     watcher->sent_interval[host] = g->interval;
     if (g->settings_count > 0 && !g->resumed) {
-        begin_anew(w, g);
+        begin_anew(watcher, g);
     }
     same(w, place(watcher->sent, g->line, g->interval), invariants_digest(g),
          "the grant", g->line, g->interval);
-    if (g->settings_count > 0 && !settings_durable(disk_look(w), g)) {
+    if (g->settings_count > 0 &&
+        !watch_settings_durable(disk_find(w, job), g)) {
         world_fail(w,
                    "interval %llu is granted with a setting that is not "
                    "durable",
@@ -429,7 +479,22 @@ void invariants_send(struct world *w,
         check_assign(w, &message->assign);
     }
     if (message->kind == WIRE_GRANT && is_training(message->grant.job)) {
-        check_grant(w, peer->host, message->grant.grant);
+        check_grant(w, message->grant.job, peer->host, message->grant.grant);
+    }
+}
+
+/* What has been moved has stopped at the boundary, for good. */
+static void check_left(struct world *w,
+                       const struct job_watch *watch,
+                       const struct session *session,
+                       const struct sched_run *run)
+{
+    const struct left *left = &watch->left[session->assign.term % TERMS_KEPT];
+
+    if (left->term == session->assign.term && run->training &&
+        run->interval >= left->interval) {
+        world_fail(w, "a shard on w%u lives on in term %llu, which was left",
+                   session->host, (unsigned long long)left->term);
     }
 }
 
@@ -437,11 +502,16 @@ void invariants_run(struct world *w,
                     const struct session *session,
                     const struct sched_run *run)
 {
-    struct owners *owners = owners_of(w, session->assign.term);
+    struct job_watch *watch =
+        &w->watcher->jobs[scenario_job(session->assign.spec)];
+    struct owners *owners = owners_of(watch, session->assign.term);
     uint64_t name =
         mix(session->host + 1, w->processes[1 + session->host].birth);
     uint64_t *by;
 
+    if (is_training(session->assign.job)) {
+        check_left(w, watch, session, run);
+    }
     if (owners == NULL) {
         return; /* long past: what it computes is for nobody */
     }
@@ -470,7 +540,7 @@ static void check_job(struct world *w, const struct job *job)
                    (unsigned long long)job->decided);
     }
     if (job->kind == KIND_TRAIN && r->head != 0 &&
-        !is_durable(disk_look(w), r->head)) {
+        !is_durable(disk_ledger(w, scenario_job(&r->spec)), r->head)) {
         world_fail(w, "the head v%llu is not durable",
                    (unsigned long long)r->head);
     }

@@ -14,6 +14,14 @@
  *  6. Only peers that have been there are spoken to.
  *  7. Steps and examples follow one another in each shard (shard.c).
  *  8. The core's own figures fit each other.
+ *  9. A shard that is restored from a copy is what it was at that boundary.
+ * 10. Nothing begins at a point, or lets older copies go, before the point is
+ *     durable, and with it all that the grants up to it set.
+ * 11. A replay begins at its closed state, and counts no more steps.
+ * 12. A move repeats no step, and nothing goes on in the term that it left.
+ * 13. A cordoned worker gets no job that it does not have; a drained one hosts
+ *     nothing.
+ * 14. A replay never gives other bits.
  *
  * That the job ends, and ends as an undisturbed one, is trial.h's. */
 #ifndef TESTS_SIM_INVARIANTS_H
@@ -23,7 +31,15 @@
 #include "tests/sim/disk.h"
 #include "tests/sim/session.h"
 
-enum { INTERVALS_MAX = 256, SIM_LINES_MAX = 64 };
+enum { INTERVALS_MAX = 256, SIM_LINES_MAX = 16 };
+
+/* How often what is looked for has been there to be seen. */
+struct tally {
+    uint64_t points; /* durable */
+    uint64_t copies; /* shards restored from copies */
+    uint64_t moves;  /* completed */
+    uint64_t drains; /* answered as done */
+};
 
 /* Figures by interval, whatever the line: for the comparison of two runs. */
 struct figures {
@@ -47,15 +63,27 @@ void invariants_send(struct world *w,
                      const struct wire *message);
 void invariants_reply(struct world *w, const struct action *action);
 void invariants_event(struct world *w, const struct action *action);
-void invariants_stat(struct world *w, const struct interval_stat *stat);
+void invariants_stat(struct world *w,
+                     uint32_t which,
+                     const struct interval_stat *stat);
 
 /* --- What becomes durable --- */
 
-void invariants_record(struct world *w, const struct job_record *record);
-void invariants_journal(struct world *w, const struct journal_entry *entry);
+void invariants_record(struct world *w,
+                       uint32_t which,
+                       const struct job_record *record);
+void invariants_journal(struct world *w,
+                        uint32_t which,
+                        const struct journal_entry *entry);
+void invariants_point(struct world *w,
+                      uint32_t which,
+                      const struct version *point);
 void invariants_version_again(struct world *w,
                               const struct version *kept,
                               const struct version *again);
+
+/* A closed state has been read, for the job to go on from. */
+void invariants_loaded(struct world *w, uint32_t which);
 
 /* --- What workers do --- */
 
@@ -63,6 +91,27 @@ void invariants_run(struct world *w,
                     const struct session *session,
                     const struct sched_run *run);
 
-const struct figures *invariants_figures(const struct world *w);
+/* The worker is cordoned: it keeps what it has, or is just to get. */
+void invariants_cordoned(struct world *w, uint32_t host);
+
+/* A copy is made of what the shard is now. */
+void invariants_kept(struct world *w,
+                     const struct session *session,
+                     const struct holding_key *key,
+                     const struct shard_state *state);
+/* The shard is what a copy says. */
+void invariants_restored(struct world *w,
+                         const struct session *session,
+                         const struct shard *shard);
+
+/* Has the coordinator had all reports of this interval, on this line? */
+bool invariants_has_reported(const struct world *w,
+                             const struct session *session,
+                             uint64_t interval);
+
+const struct figures *invariants_figures(const struct world *w, uint32_t which);
+/* What was said of a number that is not finite; "": nothing. */
+const char *invariants_overflow(const struct world *w, uint32_t which);
+const struct tally *invariants_tally(const struct world *w);
 
 #endif /* TESTS_SIM_INVARIANTS_H */

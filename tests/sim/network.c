@@ -19,6 +19,7 @@ struct network {
     struct channel up[SIM_HOSTS_MAX];
     struct channel down[SIM_HOSTS_MAX];
     struct channel data[SIM_HOSTS_MAX][SIM_HOSTS_MAX];
+    struct channel copies[SIM_HOSTS_MAX][SIM_HOSTS_MAX];
     uint32_t waiting_count; /* for the coordinator */
     struct letter *waiting[WAITING_MAX];
     /* PLANT_STALE_TERM: frames that have been sent, of some time ago. */
@@ -242,14 +243,45 @@ bool network_send(struct world *w,
     return true;
 }
 
+static void on_piece(struct world *w, struct event *event)
+{
+    vault_take(w, event->process - 1, event->payload);
+}
+
+void network_piece(struct world *w, uint32_t to, const struct piece *piece)
+{
+    const struct troubles *t = &w->scenario->troubles;
+    struct channel *c = &w->network->copies[piece->from][to];
+    bool calm = w->now_us >= w->scenario->calm_us;
+    uint32_t times = !calm && world_chance(w, t->piece_twice) ? 2 : 1;
+
+    if (!process_alive(w, 1 + to) ||
+        w->processes[1 + to].birth != piece->to_birth) {
+        return;
+    }
+    if ((!calm && world_chance(w, t->piece_loss)) ||
+        (c->lossy && w->now_us < c->parted_until_us && world_chance(w, 2))) {
+        world_say(w, "a piece from w%u to w%u is lost", piece->from, to);
+        return;
+    }
+    for (uint32_t i = 0; i < times; i++) {
+        struct event event = {.fn = on_piece, .process = 1 + to};
+
+        event.payload = world_copy(piece, sizeof(*piece));
+        event.at_us = arrival(w, c);
+        (void)world_post(w, event);
+    }
+}
+
 void network_part(
     struct world *w, uint32_t a, uint32_t b, uint64_t until_us, bool lossy)
 {
-    for (uint32_t side = 0; side < 2; side++) {
-        struct channel *c =
-            side == 0 ? &w->network->data[a][b] : &w->network->data[b][a];
+    struct network *n = w->network;
+    struct channel *channels[] = {&n->data[a][b], &n->data[b][a],
+                                  &n->copies[a][b], &n->copies[b][a]};
 
-        c->parted_until_us = until_us;
-        c->lossy = lossy;
+    for (uint32_t c = 0; c < sizeof(channels) / sizeof(channels[0]); c++) {
+        channels[c]->parted_until_us = until_us;
+        channels[c]->lossy = lossy;
     }
 }

@@ -4,12 +4,14 @@
  * anything while both ends live; what a host has said while the coordinator
  * was down waits for the next one, as in a socket's queue. Data: one link from
  * each host to each other, in order; it may be held up (a partition), lose
- * frames or double one. Frames of different links overtake each other. */
+ * frames or double one. Frames of different links overtake each other. Copies:
+ * another such link beside it. */
 #ifndef TESTS_SIM_NETWORK_H
 #define TESTS_SIM_NETWORK_H
 
 #include "proto/frame.h"
 #include "tests/sim/shard.h"
+#include "tests/sim/vault.h"
 
 /* A control message as bytes: the payload of its event. */
 struct letter {
@@ -48,6 +50,10 @@ bool network_send(struct world *w,
                   uint64_t to_birth,
                   const struct frame_header *header,
                   const struct shard_frame *frame);
+
+/* From one vault to another's, by links of their own that also lose and double;
+ * to a process that is gone nothing comes. */
+void network_piece(struct world *w, uint32_t to, const struct piece *piece);
 
 /* Is there a link, now? */
 bool network_reaches(const struct world *w,

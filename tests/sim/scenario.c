@@ -94,15 +94,15 @@ static void make_stops(struct job_spec *spec, struct dice *dice)
     }
 }
 
-static void make_spec(struct scenario *s, struct dice *dice)
+static void make_spec(struct sim_job *job, uint64_t seed, struct dice *dice)
 {
-    struct job_spec *spec = &s->spec;
+    struct job_spec *spec = &job->spec;
     uint32_t steps = between(dice, 6, 30); /* of a task */
 
     job_defaults(spec);
-    (void)snprintf(spec->name, sizeof(spec->name), "sim");
+    (void)snprintf(spec->name, sizeof(spec->name), "sim0");
     (void)snprintf(spec->data.dir, sizeof(spec->data.dir), "/data");
-    spec->seed = s->seed;
+    spec->seed = seed;
     spec->model.hidden_count = between(dice, 1, SIM_LAYERS_MAX - 1);
     spec->model.shards = between(dice, 1, 3);
     for (uint32_t l = 0; l < spec->model.hidden_count; l++) {
@@ -128,7 +128,7 @@ static void make_spec(struct scenario *s, struct dice *dice)
     make_stops(spec, dice);
 }
 
-static void make_shape(struct scenario *s, struct dice *dice)
+static void make_shape(struct sim_job *s, struct dice *dice)
 {
     struct data_shape *shape = &s->shape;
 
@@ -170,39 +170,107 @@ static void make_troubles(struct scenario *s, struct dice *dice)
     t->may_restore = draw(dice, 2) == 0;
     t->may_cancel = draw(dice, 12) == 0;
     t->may_shut_down = draw(dice, 4) == 0;
+    t->leave_ms = perhaps(dice, gaps);
+    t->piece_loss = perhaps(dice, odds) / 8;
+    t->piece_twice = perhaps(dice, odds) / 8;
+    t->may_drain = draw(dice, 2) == 0;
+}
+
+/* Points are made twice a second: to see many of them, some runs last longer,
+ * and their troubles are as rare as their steps. */
+static void make_slow(struct scenario *s, struct dice *dice)
+{
+    static const uint32_t factors[4] = {1, 2, 5, 12};
+    uint32_t factor = factors[draw(dice, 4)];
+    struct troubles *t = &s->troubles;
+
+    s->operation_us = 250 * factor * (factor > 1 ? 6 : 1);
+    s->calm_us *= factor;
+    t->host_crash_ms *= factor;
+    t->center_crash_ms *= factor;
+    t->hang_ms *= factor;
+    t->partition_ms *= factor;
+    t->slow_disk_ms *= factor;
+    t->failing_disk_ms *= factor;
+    t->request_ms *= factor;
+    t->leave_ms *= factor;
+}
+
+static void make_job(struct sim_job *job, uint64_t seed, struct dice *dice)
+{
+    make_spec(job, seed, dice);
+    make_shape(job, dice);
+}
+
+static void place_job(struct scenario *s,
+                      struct sim_job *job,
+                      struct dice *dice)
+{
+    uint64_t steps = 0;
+    char why[ERROR_BYTES_MAX];
+    enum status status;
+
+    job->workers = between(dice, 1, s->hosts_count);
+    job->workers_min = draw(dice, 2) == 0 ? 0 : between(dice, 1, job->workers);
+    if (s->jobs_count > 1 && draw(dice, 2) == 0) {
+        job->workers_min = 1; /* so that they share the pool */
+    }
+    for (uint32_t t = 0; t < job->shape.tasks_count; t++) {
+        steps += job->shape.task_examples[t] / job->spec.train.batch;
+    }
+    if (draw(dice, 16) == 0) {
+        job->overflow_step = between(dice, 1, (uint32_t)steps);
+    }
+    job->spec.run.workers = job->workers;
+    job->spec.run.workers_min = job->workers_min;
+    status = job_check(&job->spec, why, sizeof(why));
+    if (status != STATUS_OK) {
+        (void)fprintf(stderr, "seed %llu: %s\n", (unsigned long long)s->seed,
+                      why);
+    }
+    CHECK(status == STATUS_OK);
 }
 
 void scenario_make(struct scenario *s, uint64_t seed)
 {
     struct dice dice = {.seed = seed};
-    char why[ERROR_BYTES_MAX];
-    enum status status;
 
     memset(s, 0, sizeof(*s));
     s->seed = seed;
-    make_spec(s, &dice);
-    make_shape(s, &dice);
+    make_job(&s->jobs[0], seed, &dice);
     make_troubles(s, &dice);
     s->hosts_count = between(&dice, 1, SIM_HOSTS_MAX);
-    s->workers = between(&dice, 1, s->hosts_count);
-    s->spec.run.workers = s->workers;
+    s->jobs_count = draw(&dice, 4) == 0 ? 2 : 1;
+    if (s->jobs_count > 1) {
+        make_job(&s->jobs[1], seed + 1, &dice);
+        s->jobs[1].spec.name[3] = '1';
+    }
+    for (uint32_t j = 0; j < s->jobs_count; j++) {
+        place_job(s, &s->jobs[j], &dice);
+    }
     s->slots = between(&dice, 1, 3);
     s->calm_us = 1000 * (uint64_t)between(&dice, 300, 1500);
+    make_slow(s, &dice);
     s->end_us = s->calm_us + UINT64_C(300000000);
-    status = job_check(&s->spec, why, sizeof(why));
-    if (status != STATUS_OK) {
-        (void)fprintf(stderr, "seed %llu: %s\n", (unsigned long long)seed, why);
-    }
-    CHECK(status == STATUS_OK);
+}
+
+uint32_t scenario_job(const struct job_spec *spec)
+{
+    CHECK(spec->name[3] == '0' || spec->name[3] == '1');
+    return (uint32_t)(spec->name[3] - '0');
 }
 
 void scenario_quiet(const struct scenario *from, struct scenario *to)
 {
     *to = *from;
     to->plant = PLANT_NONE;
-    to->hosts_count = 1;
-    to->workers = 1;
+    to->hosts_count = from->jobs_count;
+    for (uint32_t j = 0; j < from->jobs_count; j++) {
+        to->jobs[j].workers = 1;
+        to->jobs[j].workers_min = 0;
+    }
     to->slots = 1;
+    to->operation_us = 250;
     to->troubles = (struct troubles){.delay_us = 60};
     to->calm_us = 0;
 }
@@ -215,6 +283,11 @@ const char *plant_name(enum plant plant)
         [PLANT_STALE_TERM] = "stale-term",
         [PLANT_REPORT_TWICE] = "report-twice",
         [PLANT_EDIT_TWICE] = "edit-twice",
+        [PLANT_STALE_POINT] = "stale-point",
+        [PLANT_SHORT_COPY] = "short-copy",
+        [PLANT_EARLY_POINT] = "early-point",
+        [PLANT_BITS_DIFFER] = "bits-differ",
+        [PLANT_LIVES_ON] = "lives-on",
     };
 
     return names[plant];

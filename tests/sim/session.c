@@ -63,18 +63,31 @@ static struct arch *new_arch(const struct session *s)
 }
 
 /* Endpoints are of the form sim://HOST-BIRTH. */
+static void parse(const char *endpoint, uint32_t *out_host, uint64_t *out_birth)
+{
+    unsigned host = 0;
+    unsigned long long birth = 0;
+
+    CHECK(sscanf(endpoint, "sim://%u-%llu", &host, &birth) == 2);
+    *out_host = host;
+    *out_birth = birth;
+}
+
+void session_peer(const struct wire_peer *peer,
+                  uint32_t *out_host,
+                  uint64_t *out_birth)
+{
+    parse(peer->vault_endpoint, out_host, out_birth);
+}
+
 static void find_peers(struct session *s, struct sched_config *config)
 {
     config->peers_count = s->assign.peers_count;
     config->self = s->assign.peers_count;
     for (uint32_t i = 0; i < s->assign.peers_count; i++) {
         const struct wire_peer *peer = &s->assign.peers[i];
-        unsigned host = 0;
-        unsigned long long birth = 0;
 
-        CHECK(sscanf(peer->endpoint, "sim://%u-%llu", &host, &birth) == 2);
-        s->peers[i] = host;
-        s->births[i] = birth;
+        parse(peer->endpoint, &s->peers[i], &s->births[i]);
         config->peers[i] = peer->worker;
         if (peer->worker == s->worker) {
             config->self = i;
@@ -106,6 +119,7 @@ void session_make(struct world *w, struct session *s)
 {
     const struct scenario *scenario = w->scenario;
     const struct job_spec *spec = s->assign.spec;
+    const struct sim_job *job = &scenario->jobs[scenario_job(spec)];
     struct sched_config config = {.job = s->assign.job,
                                   .term = s->assign.term,
                                   .first_step = s->assign.step,
@@ -114,8 +128,8 @@ void session_make(struct world *w, struct session *s)
                                   .clip = spec->train.clip > 0,
                                   .slots = scenario->slots,
                                   .tasks_count = s->assign.shape->tasks_count,
-                                  .evaluate_rows = scenario->evaluate_rows,
-                                  .guard_rows = scenario->guard_rows};
+                                  .evaluate_rows = job->evaluate_rows,
+                                  .guard_rows = job->guard_rows};
 
     find_peers(s, &config);
     if (config.self == config.peers_count) {
@@ -197,6 +211,7 @@ static struct shard_view view_of(struct world *w,
 {
     return (struct shard_view){
         .w = w,
+        .job = &w->scenario->jobs[scenario_job(s->assign.spec)],
         .config = &s->sched.config,
         .spec = s->assign.spec,
         .arch = s->archs[run->interval % GRANTS_MAX],
@@ -260,6 +275,11 @@ static void report(struct world *w, struct session *s, uint32_t local)
 
     shard_report(shard, &view, out);
     out->term = s->assign.term;
+    if (w->scenario->plant == PLANT_BITS_DIFFER &&
+        invariants_has_reported(w, s, out->interval) && world_chance(w, 4)) {
+        world_say(w, "plant: a report differs from the one before");
+        out->sums.taylor += 1e-9;
+    }
     network_to_center(w, s->host, &message);
     if (w->scenario->plant == PLANT_REPORT_TWICE && shard->index > 0 &&
         world_chance(w, 10)) {
@@ -318,7 +338,10 @@ static void execute(struct world *w,
         report(w, s, action->report.local);
         break;
     case SCHED_ACT_CUT:
-        if (action->cut.version != 0) { /* else: only kept in memory */
+        if (action->cut.keep) {
+            vault_keep(w, s, &action->cut);
+        }
+        if (action->cut.version != 0) {
             cut(w, s, action->cut.local, action->cut.version);
         }
         break;
@@ -385,6 +408,19 @@ void session_grant(struct world *w,
         keep_arch(w, s, grant, first);
     }
     handle(w, s, &event, NULL);
+}
+
+void session_release(struct world *w, struct session *s)
+{
+    struct sched_event event = {.type = SCHED_RELEASE};
+
+    event.release.term = s->assign.term;
+    for (uint64_t i = 0; i < GRANTS_MAX && s->sched.program.begun; i++) {
+        event.release.interval = s->sched.program.next_interval - 1 - i;
+        if (event.release.interval < s->sched.program.next_interval) {
+            handle(w, s, &event, NULL);
+        }
+    }
 }
 
 void session_frame(struct world *w,

@@ -18,6 +18,14 @@ struct session_put {
     struct shard_state state;
 };
 
+/* From copies, one shard after the other. */
+struct session_loading {
+    bool under_way;
+    uint32_t local;
+    uint32_t count; /* pieces of its copy that are here */
+    uint64_t asked; /* names the newest question */
+};
+
 struct session {
     uint64_t id; /* never used twice: events name it */
     uint32_t host;
@@ -30,6 +38,7 @@ struct session {
     bool reading; /* asks the store for its shards' state */
     uint64_t reading_life;
     uint64_t links_until_us;
+    struct session_loading loading;
     enum fault_kind fault;
     char why[ERROR_BYTES_MAX];
     uint32_t running;
@@ -53,12 +62,18 @@ void session_close(struct session *session);
 void session_make(struct world *w, struct session *session);
 /* Puts the states that the assignment names into the shards. NOT_FOUND. */
 enum status session_fetch(struct world *w, struct session *session);
+/* Where a peer's vault is. */
+void session_peer(const struct wire_peer *peer,
+                  uint32_t *out_host,
+                  uint64_t *out_birth);
 /* Are all peers within reach? */
 bool session_linked(struct world *w, const struct session *session);
 
 void session_grant(struct world *w,
                    struct session *session,
                    const struct grant *grant);
+/* Goes on beyond a boundary that stops it. */
+void session_release(struct world *w, struct session *session);
 void session_frame(struct world *w,
                    struct session *session,
                    const struct parcel *parcel);

@@ -83,7 +83,7 @@ static void check_order(struct shard *shard, const struct shard_view *view)
 {
     const struct sched_run *run = &shard->run;
     struct shard_state *s = &shard->state;
-    const struct data_shape *shape = &view->w->scenario->shape;
+    const struct data_shape *shape = &view->job->shape;
 
     if (run->task == s->task + 1 &&
         s->position == shape->task_examples[s->task]) {
@@ -204,8 +204,9 @@ static void update(struct shard *shard, const struct shard_view *view)
     shard->backwards = 0;
 }
 
-/* Lines are left out: a restored job gives a unit the weights that it would
- * have had (design.md section 5, rule 4), so its hash must be the same. */
+/* Lines are left out: weights are drawn by the unit's birth, so that a restored
+ * job gives a unit the weights that it would have had, and its hash must be the
+ * same. */
 static void edit(struct shard *shard, const struct shard_view *view)
 {
     const struct grant *g = view->grant;
@@ -344,6 +345,11 @@ void shard_report(struct shard *shard,
     out->shard = shard->index;
     out->sums.examples = shard->examples;
     fill_units(shard, view, out);
+    if (view->job->overflow_step != 0 && s->step > view->job->overflow_step &&
+        shard->index == 0) {
+        out->not_finite = true; /* in every layer: the nearest input is told */
+        out->not_finite_step = view->job->overflow_step;
+    }
     if (shard->output) {
         double loss = 0.2 + 1.0 / (1.0 + (double)s->step / 8.0) +
                       0.1 * number(s->hash, 1);

@@ -57,6 +57,7 @@ struct shard {
 /* What an operation may look at beside the shard. */
 struct shard_view {
     struct world *w;
+    const struct sim_job *job;
     const struct sched_config *config;
     const struct job_spec *spec; /* of the assignment */
     const struct arch *arch;     /* as of the interval, behind its edits */

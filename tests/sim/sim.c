@@ -33,15 +33,19 @@ static int run_one(uint64_t seed, uint64_t events, bool loud)
     trial_run(&trial, &verdict);
     (void)printf("seed %" PRIu64 ": %s, %" PRIu64 " events, %" PRIu64
                  " virtual ms, %" PRIu64 " lives, %" PRIu64
-                 " versions, %" PRIu64 " steps replayed\n",
+                 " versions, %" PRIu64 " steps replayed, %" PRIu64
+                 " points, %" PRIu64 " copies used, %" PRIu64 " moves, %" PRIu64
+                 " drains\n",
                  seed, verdict.failed ? "FAILED" : "ok", verdict.events,
                  verdict.virtual_ms, verdict.lives, verdict.versions,
-                 verdict.replayed_steps);
+                 verdict.replayed_steps, verdict.points, verdict.copies,
+                 verdict.moves, verdict.drains);
     return verdict.failed ? 1 : 0;
 }
 
 static int soak(uint64_t first, uint64_t count)
 {
+    struct verdict all = {.failed = false};
     uint64_t events = 0;
     uint64_t failed = 0;
 
@@ -52,6 +56,10 @@ static int soak(uint64_t first, uint64_t count)
         trial_run(&trial, &verdict);
         events += verdict.events;
         failed += verdict.failed;
+        all.points += verdict.points;
+        all.copies += verdict.copies;
+        all.moves += verdict.moves;
+        all.drains += verdict.drains;
         if (failed > 5) {
             break;
         }
@@ -61,8 +69,10 @@ static int soak(uint64_t first, uint64_t count)
         }
     }
     (void)printf("%" PRIu64 " seeds from %" PRIu64 ", %" PRIu64
-                 " events, %" PRIu64 " failed\n",
-                 count, first, events, failed);
+                 " events, %" PRIu64 " failed; %" PRIu64 " points, %" PRIu64
+                 " copies used, %" PRIu64 " moves, %" PRIu64 " drains\n",
+                 count, first, events, failed, all.points, all.copies,
+                 all.moves, all.drains);
     return failed > 0 ? 1 : 0;
 }
 

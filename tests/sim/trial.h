@@ -1,4 +1,5 @@
-/* trial.h - one seed: its job run undisturbed, then disturbed, and compared. */
+/* trial.h - one seed: its jobs run undisturbed, then disturbed, and compared.
+ */
 #ifndef TESTS_SIM_TRIAL_H
 #define TESTS_SIM_TRIAL_H
 
@@ -21,6 +22,10 @@ struct verdict {
     uint64_t versions;
     uint64_t lives;
     uint64_t replayed_steps;
+    uint64_t points; /* that became durable */
+    uint64_t copies; /* shards that were restored from one */
+    uint64_t moves;
+    uint64_t drains;
 };
 
 /* Prints the seed, the failure and the end of the transcript where it fails

@@ -12,28 +12,17 @@ static const unsigned agent_moves[] = {
     [AGENT_ENDED] = 0,
 };
 
-struct session_row {
-    const char *name;
-    unsigned next; /* bits of the states that may follow */
-};
-
 enum { END = 1u << SESSION_FAILED | 1u << SESSION_CLOSING };
 
-static const struct session_row session_rows[SESSION_STATES_COUNT] = {
-    [SESSION_FREE] = {"free", 1u << SESSION_OPENING},
-    [SESSION_OPENING] = {"opening", 1u << SESSION_LOADING | END},
-    [SESSION_LOADING] = {"loading", 1u << SESSION_READY | END},
-    [SESSION_READY] = {"ready", 1u << SESSION_RUNNING | END},
-    [SESSION_RUNNING] = {"running", END},
-    [SESSION_FAILED] = {"failed", 1u << SESSION_CLOSING},
-    [SESSION_CLOSING] = {"closing", 1u << SESSION_FREE},
+static const unsigned session_moves[SESSION_STATES_COUNT] = {
+    [SESSION_FREE] = 1u << SESSION_OPENING,
+    [SESSION_OPENING] = 1u << SESSION_LOADING | END,
+    [SESSION_LOADING] = 1u << SESSION_READY | END,
+    [SESSION_READY] = 1u << SESSION_RUNNING | END,
+    [SESSION_RUNNING] = END,
+    [SESSION_FAILED] = 1u << SESSION_CLOSING,
+    [SESSION_CLOSING] = 1u << SESSION_FREE,
 };
-
-const char *session_state_name(enum session_state state)
-{
-    CHECK(state < SESSION_STATES_COUNT);
-    return session_rows[state].name;
-}
 
 static void move(struct agent *agent, enum agent_state next)
 {
@@ -43,7 +32,7 @@ static void move(struct agent *agent, enum agent_state next)
 
 static void move_session(struct agent_session *session, enum session_state next)
 {
-    CHECK((session_rows[session->state].next >> next & 1) != 0);
+    CHECK((session_moves[session->state] >> next & 1) != 0);
     session->state = next;
 }
 
@@ -121,6 +110,13 @@ static void say_hello(struct agent *agent, struct agent_actions *out)
     }
 }
 
+/* Is an answer to a hello awaited? */
+static bool is_asking(const struct agent *agent)
+{
+    return agent->state == AGENT_JOINING ||
+           (agent->state == AGENT_LEAVING && agent->answer_ms != UINT64_MAX);
+}
+
 static void rejoin(struct agent *agent, struct agent_actions *out)
 {
     if (agent->state == AGENT_JOINED) {
@@ -188,6 +184,24 @@ static void on_refuse(struct agent *agent,
         return;
     }
     end(agent, STATUS_REFUSED, message->text, out);
+}
+
+/* Its next life is met as soon as it listens, not at the next repetition. */
+static void on_linked(struct agent *agent, struct agent_actions *out)
+{
+    if (is_asking(agent)) {
+        agent->hello_wait_ms = AGENT_HELLO_MS;
+        say_hello(agent, out);
+    }
+}
+
+/* What it says is lost with the link: what is granted is computed on, and who
+ * answers next may be another life. */
+static void on_cut_off(struct agent *agent, struct agent_actions *out)
+{
+    if (!is_asking(agent)) {
+        rejoin(agent, out);
+    }
 }
 
 /* Sessions */
@@ -422,13 +436,6 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 /* Time */
 
-/* Is an answer to a hello awaited? */
-static bool is_asking(const struct agent *agent)
-{
-    return agent->state == AGENT_JOINING ||
-           (agent->state == AGENT_LEAVING && agent->answer_ms != UINT64_MAX);
-}
-
 static void on_tick(struct agent *agent, struct agent_actions *out)
 {
     if (agent->state == AGENT_LEAVING &&
@@ -493,6 +500,12 @@ void agent_step(struct agent *agent,
         break;
     case AGENT_FAULTED:
         on_faulted(agent, event, out);
+        break;
+    case AGENT_LINKED:
+        on_linked(agent, out);
+        break;
+    case AGENT_CUT_OFF:
+        on_cut_off(agent, out);
         break;
     case AGENT_LEAVE:
         on_leave(agent, out);

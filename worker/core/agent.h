@@ -5,7 +5,7 @@
  * table of sessions: which job and term each slot serves and how far it is.
  * What was granted goes on being computed whatever the coordinator does.
  *
- *   JOINING --welcome--> JOINED --silence, or not known (any more)--> JOINING
+ *   JOINING --welcome--> JOINED --silence, link's end, or not known--> JOINING
  *      |                    |
  *      | SIGTERM            | SIGTERM: asks to leave
  *      |                    v
@@ -81,6 +81,8 @@ enum agent_event_type {
     AGENT_LOADED,  /* its shards and links stand, or not */
     AGENT_FAULTED, /* it cannot go on */
     AGENT_CLOSED,  /* it is gone */
+    AGENT_LINKED,  /* the coordinator can be reached (again) */
+    AGENT_CUT_OFF, /* its process or the link to it has ended */
     AGENT_LEAVE    /* SIGTERM */
 };
 
@@ -154,7 +156,5 @@ void agent_step(struct agent *agent,
 
 /* When the shell must deliver the next TICK; UINT64_MAX: never. */
 uint64_t agent_deadline_ms(const struct agent *agent);
-
-const char *session_state_name(enum session_state state);
 
 #endif /* WORKER_CORE_AGENT_H */

@@ -9,6 +9,7 @@ struct holdings_rule holdings_on_keep(const struct holding_key *key,
                                  .line = key->line,
                                  .points_count = 1,
                                  .points = {key->interval},
+                                 .term = key->term,
                                  .later = true};
 
     if (kept > 0) {
@@ -22,7 +23,8 @@ struct holdings_rule holdings_on_assign(const struct wire_assign *assign)
     return (struct holdings_rule){.job = assign->job,
                                   .line = assign->point_line,
                                   .points_count = assign->from_point ? 1 : 0,
-                                  .points = {assign->point_interval}};
+                                  .points = {assign->point_interval},
+                                  .term = assign->point_term};
 }
 
 struct holdings_rule holdings_on_forget(uint64_t job)
@@ -44,7 +46,7 @@ bool holdings_stays(const struct holdings_rule *rule,
     }
     for (uint32_t i = 0; i < rule->points_count; i++) {
         if (rule->points[i] == key->interval) {
-            return true;
+            return i > 0 || rule->term == key->term;
         }
     }
     return false;
@@ -59,7 +61,7 @@ void holdings_init(struct holdings *holdings,
 
 bool holdings_same(const struct holding_key *a, const struct holding_key *b)
 {
-    return a->job == b->job && a->line == b->line &&
+    return a->job == b->job && a->term == b->term && a->line == b->line &&
            a->interval == b->interval && a->layer == b->layer &&
            a->shard == b->shard;
 }

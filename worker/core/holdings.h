@@ -25,8 +25,11 @@ enum {
     HOLDINGS_MAX = 4 * LAYERS_MAX * SHARDS_MAX
 };
 
+/* The term is that of the session that made the copy: an interval that is
+ * granted again in a later one may be another interval. */
 struct holding_key {
     uint64_t job;
+    uint64_t term;
     uint32_t line;
     uint64_t interval;
     uint32_t layer;
@@ -52,6 +55,7 @@ struct holdings_rule {
     uint32_t line;
     uint32_t points_count;
     uint64_t points[HOLDINGS_POINTS_MAX]; /* intervals of that line */
+    uint64_t term;                        /* of points[0] */
     bool later;                           /* and what is after points[0] */
 };
 

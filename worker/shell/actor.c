@@ -8,62 +8,62 @@
 
 /* Places */
 
-static enum status open_frames(size_t count, struct frame **out)
+static enum status open_frames(size_t count, struct part **out)
 {
-    struct frame *frames = mem_array(count, sizeof(*frames));
+    struct part *frames = mem_array(count, sizeof(*frames));
 
     if (frames == NULL) {
         return STATUS_NO_MEMORY;
     }
     for (size_t i = 0; i < count; i++) {
-        frame_init_empty(&frames[i]);
+        part_init_empty(&frames[i]);
     }
     *out = frames;
     return STATUS_OK;
 }
 
-static void close_frames(struct frame *frames, size_t count)
+static void close_frames(struct part *frames, size_t count)
 {
     for (size_t i = 0; frames != NULL && i < count; i++) {
-        frame_close(&frames[i]);
+        part_close(&frames[i]);
     }
     mem_free(frames);
 }
 
 /* Empties places: they stay initialised. */
-static void empty_frames(struct frame *frames, size_t count)
+static void empty_frames(struct part *frames, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        frame_close(&frames[i]);
-        frame_init_empty(&frames[i]);
+        part_close(&frames[i]);
+        part_init_empty(&frames[i]);
     }
 }
 
-static struct frame *forward_places(struct actor *actor,
-                                    uint64_t pass,
-                                    uint32_t microbatch)
+static struct part *forward_places(struct actor *actor,
+                                   uint64_t pass,
+                                   uint32_t microbatch)
 {
     size_t row = pass % INBOX_CELLS * MICROBATCHES_MAX + microbatch;
 
     return actor->forward + row * actor->producers_count;
 }
 
-static struct frame *gradient_places(struct actor *actor,
-                                     uint64_t pass,
-                                     uint32_t microbatch)
+static struct part *gradient_places(struct actor *actor,
+                                    uint64_t pass,
+                                    uint32_t microbatch)
 {
     size_t row = pass % INBOX_CELLS * MICROBATCHES_MAX + microbatch;
 
     return actor->gradient + row * actor->consumers_count;
 }
 
-static struct frame *columns_places(struct actor *actor, uint64_t pass)
+static struct part *columns_places(struct actor *actor, uint64_t pass)
 {
     return actor->columns + pass % INBOX_CELLS * actor->consumers_count;
 }
 
-struct frame *actor_place(struct actor *actor,
-                          const struct sched_deliver *deliver)
+struct part *actor_place(struct actor *actor,
+                         const struct sched_deliver *deliver)
 {
     switch (deliver->kind) {
     case FRAME_FORWARD:
@@ -116,7 +116,7 @@ void actor_close(struct actor *actor)
     size_t rows = (size_t)INBOX_CELLS * MICROBATCHES_MAX;
 
     for (uint32_t i = 0; i < actor->outputs_count; i++) {
-        frame_close(&actor->outputs[i]);
+        part_close(&actor->outputs[i]);
     }
     mem_free(actor->outputs);
     close_frames(actor->columns, (size_t)INBOX_CELLS * actor->consumers_count);
@@ -133,25 +133,25 @@ void actor_close(struct actor *actor)
 /* A new output of n floats, or NULL. */
 static float *add_output(struct actor *actor, size_t n)
 {
-    struct frame *frame = &actor->outputs[actor->outputs_count];
+    struct part *frame = &actor->outputs[actor->outputs_count];
 
     CHECK(actor->outputs_count < actor->outputs_max);
-    if (frame_init_size(frame, n * sizeof(float)) != STATUS_OK) {
+    if (part_init_size(frame, n * sizeof(float)) != STATUS_OK) {
         return NULL;
     }
     actor->outputs_count++;
-    return frame_data(frame);
+    return part_data(frame);
 }
 
-static bool has_floats(const struct frame *frame, size_t n)
+static bool has_floats(const struct part *frame, size_t n)
 {
-    return frame_size(frame) == n * sizeof(float);
+    return part_size(frame) == n * sizeof(float);
 }
 
 static enum status take_inputs(struct actor *actor)
 {
     const struct sched_run *run = &actor->run;
-    struct frame *places = NULL;
+    struct part *places = NULL;
 
     if (run->layer == 0) {
         shard_input(actor->shard, run->first, run->rows, 0, actor->input.x);
@@ -165,7 +165,7 @@ static enum status take_inputs(struct actor *actor)
             return STATUS_CORRUPT;
         }
         shard_input(actor->shard, run->first, run->rows, p,
-                    frame_data(&places[p]));
+                    part_data(&places[p]));
     }
     return STATUS_OK;
 }
@@ -214,7 +214,7 @@ static enum status run_forward(struct actor *actor)
 static enum status take_gradients(struct actor *actor)
 {
     const struct sched_run *run = &actor->run;
-    struct frame *places = gradient_places(actor, run->pass, run->microbatch);
+    struct part *places = gradient_places(actor, run->pass, run->microbatch);
     size_t n = (size_t)run->rows * shard_units(actor->shard);
     const float *values[SHARDS_MAX];
 
@@ -222,7 +222,7 @@ static enum status take_gradients(struct actor *actor)
         if (!has_floats(&places[c], n)) {
             return STATUS_CORRUPT;
         }
-        values[c] = frame_data(&places[c]);
+        values[c] = part_data(&places[c]);
     }
     if (actor->consumers_count > 0) {
         shard_gradient(actor->shard, run->first, run->rows,
@@ -319,7 +319,7 @@ static enum status run_columns(struct actor *actor)
  * then no utility moves. */
 static enum status sum_columns(struct actor *actor, double *outgoing)
 {
-    struct frame *places = columns_places(actor, actor->run.pass);
+    struct part *places = columns_places(actor, actor->run.pass);
     uint32_t units = shard_units(actor->shard);
     const float *values[SHARDS_MAX];
 
@@ -330,7 +330,7 @@ static enum status sum_columns(struct actor *actor, double *outgoing)
         if (!has_floats(&places[c], units)) {
             return STATUS_CORRUPT;
         }
-        values[c] = frame_data(&places[c]);
+        values[c] = part_data(&places[c]);
     }
     tree_sum_double(values, actor->consumers_count, units, outgoing);
     return STATUS_OK;
@@ -407,7 +407,7 @@ void actor_finish(struct actor *actor)
     const struct sched_run *run = &actor->run;
 
     for (uint32_t i = 0; i < actor->outputs_count; i++) {
-        frame_close(&actor->outputs[i]);
+        part_close(&actor->outputs[i]);
     }
     actor->outputs_count = 0;
     if (run->op == SCHED_FORWARD) {

@@ -30,15 +30,15 @@ struct actor {
     uint32_t consumers_count; /* shards of the layer after; 0: the loss */
 
     /* Inbox; every place is an initialised frame, empty where nothing is. */
-    struct frame *forward;  /* [cells, microbatches, producers] */
-    struct frame *gradient; /* [cells, microbatches, consumers] */
-    struct frame *columns;  /* [cells, consumers] */
+    struct part *forward;  /* [cells, microbatches, producers] */
+    struct part *gradient; /* [cells, microbatches, consumers] */
+    struct part *columns;  /* [cells, consumers] */
 
     /* The operation. */
     struct sched_run run;
     struct actor_input input;
     enum status status;
-    struct frame *outputs; /* [outputs_max], of which outputs_count are set */
+    struct part *outputs; /* [outputs_max], of which outputs_count are set */
     uint32_t outputs_max;
     uint32_t outputs_count;
     struct evaluation sum; /* output layer: of the set being evaluated */
@@ -55,8 +55,8 @@ enum status actor_open(struct actor *actor,
 void actor_close(struct actor *actor); /* also a half-open one */
 
 /* The inbox place of a delivery that is not a norm. */
-struct frame *actor_place(struct actor *actor,
-                          const struct sched_deliver *deliver);
+struct part *actor_place(struct actor *actor,
+                         const struct sched_deliver *deliver);
 
 /* Runs actor->run on the calling thread: fills status, outputs and the like.
  * Everything that came from another worker is validated: CORRUPT. */

@@ -23,7 +23,7 @@ struct request {
     uint64_t deadline_ms;
     enum chunk_kind kind; /* CHUNK_PUT or CHUNK_GET */
     struct hash hash;
-    struct frame bytes;   /* of a PUT that waits; else uninitialised */
+    struct part bytes;    /* of a PUT that waits; else uninitialised */
     chunks_done_fn *done; /* NULL: forgotten */
     void *owner;
 };
@@ -43,7 +43,7 @@ struct chunks {
 static void drop_request(struct request *request)
 {
     if (request->state == REQUEST_WAITING && request->kind == CHUNK_PUT) {
-        frame_close(&request->bytes);
+        part_close(&request->bytes);
     }
     request->state = REQUEST_FREE;
 }
@@ -51,7 +51,7 @@ static void drop_request(struct request *request)
 /* The slot is free before the call, which may make a new request. */
 static void end_request(struct request *request,
                         enum status status,
-                        struct frame *bytes)
+                        struct part *bytes)
 {
     chunks_done_fn *done = request->done;
     void *owner = request->owner;
@@ -69,25 +69,25 @@ static enum status send_request(struct chunks *chunks, struct request *request)
     struct chunk_header header = {.kind = request->kind, .hash = request->hash};
     unsigned char bytes[CHUNK_HEADER_BYTES_MAX];
     size_t size = chunk_header_encode(&header, bytes);
-    struct frame parts[2];
+    struct part parts[2];
     size_t count = 1;
-    enum status status = frame_init_copy(&parts[0], bytes, size);
+    enum status status = part_init_copy(&parts[0], bytes, size);
 
     if (status != STATUS_OK) {
         return status;
     }
     if (request->kind == CHUNK_PUT) {
-        frame_share(&parts[count++], &request->bytes);
+        part_share(&parts[count++], &request->bytes);
     }
     status = link_send(chunks->link, parts, count);
     if (status != STATUS_OK) {
         while (count > 0) {
-            frame_close(&parts[--count]);
+            part_close(&parts[--count]);
         }
         return status;
     }
     if (request->kind == CHUNK_PUT) {
-        frame_close(&request->bytes);
+        part_close(&request->bytes);
     }
     request->state = REQUEST_SENT;
     return STATUS_OK;
@@ -167,7 +167,7 @@ static struct request *find_request(struct chunks *chunks,
 
 static void take_bytes(struct request *request,
                        const struct chunk_header *header,
-                       struct frame *parts,
+                       struct part *parts,
                        size_t count)
 {
     enum status status = (enum status)header->status;
@@ -177,20 +177,18 @@ static void take_bytes(struct request *request,
         status = STATUS_INVALID;
     }
     if (status == STATUS_OK) {
-        hash_bytes(frame_data(&parts[1]), frame_size(&parts[1]), &found);
+        hash_bytes(part_data(&parts[1]), part_size(&parts[1]), &found);
         status = hash_equal(&found, &header->hash) ? STATUS_OK : STATUS_CORRUPT;
     }
     end_request(request, status, status == STATUS_OK ? &parts[1] : NULL);
 }
 
-static void take_answer(struct chunks *chunks,
-                        struct frame *parts,
-                        size_t count)
+static void take_answer(struct chunks *chunks, struct part *parts, size_t count)
 {
     struct chunk_header header = {.kind = 0};
     struct request *request = NULL;
-    enum status status = chunk_header_decode(frame_data(&parts[0]),
-                                             frame_size(&parts[0]), &header);
+    enum status status = chunk_header_decode(part_data(&parts[0]),
+                                             part_size(&parts[0]), &header);
 
     if (status == STATUS_OK && header.kind == CHUNK_STORED) {
         request = find_request(chunks, CHUNK_PUT, &header.hash);
@@ -211,7 +209,7 @@ static void on_readable(void *owner)
     struct chunks *chunks = owner;
 
     for (int i = 0; i < ANSWERS_PER_CALL; i++) {
-        struct frame parts[2];
+        struct part parts[2];
         size_t count = 0;
         enum status status = link_receive(chunks->link, parts, 2, &count);
 
@@ -223,7 +221,7 @@ static void on_readable(void *owner)
         }
         take_answer(chunks, parts, count);
         while (count > 0) {
-            frame_close(&parts[--count]);
+            part_close(&parts[--count]);
         }
     }
     set_timer(chunks, send_waiting(chunks));
@@ -233,7 +231,7 @@ static void on_readable(void *owner)
 
 static enum status begin(struct chunks *chunks,
                          const struct request *wanted,
-                         struct frame *bytes)
+                         struct part *bytes)
 {
     uint32_t i = 0;
 
@@ -248,8 +246,8 @@ static enum status begin(struct chunks *chunks,
     chunks->requests[i].number = ++chunks->last_number;
     chunks->requests[i].deadline_ms = clock_now_ms() + CHUNKS_DEADLINE_MS;
     if (bytes != NULL) {
-        frame_move(&chunks->requests[i].bytes, bytes);
-        frame_close(bytes);
+        part_move(&chunks->requests[i].bytes, bytes);
+        part_close(bytes);
     }
     set_timer(chunks, send_waiting(chunks));
     return STATUS_OK;
@@ -257,7 +255,7 @@ static enum status begin(struct chunks *chunks,
 
 enum status chunks_put(struct chunks *chunks,
                        const struct hash *hash,
-                       struct frame *bytes,
+                       struct part *bytes,
                        chunks_done_fn *done,
                        void *owner)
 {

@@ -17,7 +17,7 @@ struct chunks;
  * a GET that is OK, checked against the hash, borrowed; else NULL. */
 typedef void chunks_done_fn(void *owner,
                             enum status status,
-                            struct frame *bytes);
+                            struct part *bytes);
 
 enum {
     /* Requests under way: the cutter's window and those of all loaders. */
@@ -43,7 +43,7 @@ enum status chunks_connect(struct chunks *chunks,
 /* BUSY: CHUNKS_MAX are under way. Takes bytes on success. */
 enum status chunks_put(struct chunks *chunks,
                        const struct hash *hash,
-                       struct frame *bytes,
+                       struct part *bytes,
                        chunks_done_fn *done,
                        void *owner) MUST_CHECK;
 enum status chunks_get(struct chunks *chunks,

@@ -14,12 +14,13 @@ enum {
 
 struct waiting {
     struct waiting *next;
-    struct frame frame;
+    struct part part;
 };
 
 struct control {
     struct control_options options;
     struct link *link;
+    struct link *watch; /* whether it stands */
     struct arena arena;
     uint32_t timer;
     bool has_timer;
@@ -46,7 +47,7 @@ static void drop_first(struct control *control)
 static bool send_waiting(struct control *control)
 {
     while (control->first != NULL) {
-        if (link_send(control->link, &control->first->frame, 1) != STATUS_OK) {
+        if (link_send(control->link, &control->first->part, 1) != STATUS_OK) {
             return false;
         }
         drop_first(control);
@@ -64,14 +65,14 @@ static void on_timer(void *owner)
     }
 }
 
-static enum status encode(const struct wire *message, struct frame *out)
+static enum status encode(const struct wire *message, struct part *out)
 {
     unsigned char *bytes = NULL;
     size_t size = 0;
     enum status status = wire_encode(message, &bytes, &size);
 
     if (status == STATUS_OK) {
-        status = frame_init_copy(out, bytes, size);
+        status = part_init_copy(out, bytes, size);
     }
     mem_free(bytes);
     if (status != STATUS_OK) {
@@ -84,22 +85,22 @@ static enum status encode(const struct wire *message, struct frame *out)
 enum status control_send_now(struct control *control,
                              const struct wire *message)
 {
-    struct frame frame;
-    enum status status = encode(message, &frame);
+    struct part part;
+    enum status status = encode(message, &part);
 
     if (status != STATUS_OK) {
         return status;
     }
     /* Never before what waits: the coordinator relies on the order. */
     if (!send_waiting(control) ||
-        link_send(control->link, &frame, 1) != STATUS_OK) {
-        frame_close(&frame);
+        link_send(control->link, &part, 1) != STATUS_OK) {
+        part_close(&part);
         return STATUS_UNAVAILABLE;
     }
     return STATUS_OK;
 }
 
-static enum status keep(struct control *control, struct frame *frame)
+static enum status keep(struct control *control, struct part *part)
 {
     struct waiting *waiting = NULL;
 
@@ -112,7 +113,7 @@ static enum status keep(struct control *control, struct frame *frame)
     if (waiting == NULL) {
         return STATUS_NO_MEMORY;
     }
-    frame_move(&waiting->frame, frame);
+    part_move(&waiting->part, part);
     *control->last = waiting;
     control->last = &waiting->next;
     control->waiting_count++;
@@ -123,34 +124,34 @@ static enum status keep(struct control *control, struct frame *frame)
 
 enum status control_send(struct control *control, const struct wire *message)
 {
-    struct frame frame;
-    enum status status = encode(message, &frame);
+    struct part part;
+    enum status status = encode(message, &part);
 
     if (status != STATUS_OK) {
         return status;
     }
     if (send_waiting(control) &&
-        link_send(control->link, &frame, 1) == STATUS_OK) {
+        link_send(control->link, &part, 1) == STATUS_OK) {
         return STATUS_OK;
     }
-    status = keep(control, &frame);
-    frame_close(&frame); /* empty where it has been kept */
+    status = keep(control, &part);
+    part_close(&part); /* empty where it has been kept */
     return status;
 }
 
 /* Receiving */
 
-static void take(struct control *control, struct frame *frame)
+static void take(struct control *control, struct part *part)
 {
     struct wire message;
     enum status status = STATUS_OK;
 
     arena_reset(&control->arena);
-    status = wire_decode(frame_data(frame), frame_size(frame), &control->arena,
+    status = wire_decode(part_data(part), part_size(part), &control->arena,
                          &message);
     if (status != STATUS_OK) {
         log_line(LOG_WARN, "control", "message_refused", "bytes=%zu why=\"%s\"",
-                 frame_size(frame), status_text(status));
+                 part_size(part), status_text(status));
         return;
     }
     control->options.on_message(control->options.owner, &message);
@@ -161,9 +162,9 @@ static void on_readable(void *owner)
     struct control *control = owner;
 
     for (int i = 0; i < MESSAGES_PER_CALL; i++) {
-        struct frame frame;
+        struct part part;
         size_t count = 0;
-        enum status status = link_receive(control->link, &frame, 1, &count);
+        enum status status = link_receive(control->link, &part, 1, &count);
 
         if (status == STATUS_BUSY) {
             return;
@@ -171,8 +172,8 @@ static void on_readable(void *owner)
         if (status != STATUS_OK) {
             continue; /* more than one part: thrown away */
         }
-        take(control, &frame);
-        frame_close(&frame);
+        take(control, &part);
+        part_close(&part);
     }
 }
 
@@ -188,6 +189,19 @@ enum status control_take_arena(struct control *control, void **out_memory)
     return STATUS_OK;
 }
 
+static void on_change(void *owner)
+{
+    struct control *control = owner;
+    enum link_change change = LINK_UNCHANGED;
+    int connection = -1;
+
+    while ((change = link_next_change(control->watch, &connection)) !=
+           LINK_UNCHANGED) {
+        control->options.on_link(control->options.owner,
+                                 change == LINK_INTRODUCED);
+    }
+}
+
 /* Life */
 
 static enum status open_link(struct control *control)
@@ -199,6 +213,7 @@ static enum status open_link(struct control *control)
                                 .linger_ms = LINGER_MS,
                                 .routing_id = options->routing_id,
                                 .far_key = options->far_key,
+                                .retry_ms = RETRY_MS,
                                 .heartbeat_ms = HEARTBEAT_MS};
     enum status status = loop_add_timer(options->loop, UINT64_MAX, on_timer,
                                         control, &control->timer);
@@ -211,6 +226,13 @@ static enum status open_link(struct control *control)
     if (status == STATUS_OK) {
         status =
             loop_add_link(options->loop, control->link, on_readable, control);
+    }
+    if (status == STATUS_OK) {
+        status = link_watch(control->link, &control->watch);
+    }
+    if (status == STATUS_OK) {
+        status =
+            loop_add_link(options->loop, control->watch, on_change, control);
     }
     return status;
 }
@@ -245,12 +267,14 @@ void control_close(struct control *control)
         return;
     }
     while (control->first != NULL) {
-        frame_close(&control->first->frame);
+        part_close(&control->first->part);
         drop_first(control);
     }
     if (control->has_timer) {
         loop_remove_timer(control->options.loop, control->timer);
     }
+    loop_remove_link(control->options.loop, control->watch);
+    link_unwatch(control->link, control->watch);
     loop_remove_link(control->options.loop, control->link);
     link_close(control->link);
     mem_free(control->arena.data);

@@ -30,6 +30,8 @@ struct control_options {
     void *owner;
     /* message is in the arena. control_take_arena may be called from here. */
     void (*on_message)(void *owner, const struct wire *message);
+    /* The coordinator can be reached, or its link has ended. */
+    void (*on_link)(void *owner, bool stands);
 };
 
 enum status control_open(const struct control_options *options,

@@ -43,6 +43,7 @@ struct courier {
 static struct holding_key key_of(const struct piece_header *header)
 {
     return (struct holding_key){.job = header->job,
+                                .term = header->term,
                                 .line = header->line,
                                 .interval = header->interval,
                                 .layer = header->layer,
@@ -84,7 +85,7 @@ static bool send_piece(struct route *route, struct parcel *parcel)
 
     parcel->header.sum = pieces_sum(&parcel->pieces, index);
     if (vaultlink_send(route->link, NULL, &parcel->header,
-                       &parcel->pieces.items[index].frame) != STATUS_OK) {
+                       &parcel->pieces.items[index].part) != STATUS_OK) {
         return false;
     }
     parcel->header.index++;
@@ -245,6 +246,15 @@ static void close_route(struct route *route)
     *route = (struct route){.courier = route->courier};
 }
 
+/* A worker that was started again, perhaps at the same address, has a key of
+ * its own. */
+static bool leads_to(const struct route *route, const struct wire_peer *buddy)
+{
+    return route->link != NULL && route->buddy.curve == buddy->curve &&
+           curvekey_equal(&route->buddy.key, &buddy->key) &&
+           strcmp(route->buddy.vault_endpoint, buddy->vault_endpoint) == 0;
+}
+
 /* The route to this very endpoint, a free one, or the least recently used. */
 static struct route *find_route(struct courier *courier,
                                 const struct wire_peer *buddy)
@@ -254,8 +264,7 @@ static struct route *find_route(struct courier *courier,
     for (uint32_t i = 0; i < COURIER_ROUTES; i++) {
         struct route *route = &courier->routes[i];
 
-        if (route->link != NULL &&
-            strcmp(route->buddy.vault_endpoint, buddy->vault_endpoint) == 0) {
+        if (leads_to(route, buddy)) {
             return route;
         }
         if (route->used < oldest->used) {
@@ -333,19 +342,6 @@ void courier_drop(struct courier *courier, const struct holdings_rule *rule)
             }
         }
     }
-}
-
-uint32_t courier_waiting(const struct courier *courier)
-{
-    uint32_t count = 0;
-
-    for (uint32_t i = 0; i < COURIER_ROUTES; i++) {
-        for (const struct parcel *p = courier->routes[i].first; p != NULL;
-             p = p->next) {
-            count++;
-        }
-    }
-    return count;
 }
 
 /* Life */

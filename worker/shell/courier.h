@@ -40,7 +40,4 @@ enum status courier_send(struct courier *courier,
 /* Gives up what does not stay. */
 void courier_drop(struct courier *courier, const struct holdings_rule *rule);
 
-/* Copies that are not through yet. */
-uint32_t courier_waiting(const struct courier *courier);
-
 #endif /* WORKER_SHELL_COURIER_H */

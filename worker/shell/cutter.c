@@ -22,9 +22,9 @@ struct work {
 /* One chunk on its way. */
 struct put {
     struct cutter *cutter;
-    struct work *work;   /* NULL: free */
-    struct frame *piece; /* in the work's copy */
-    struct hash *hash;   /* in the work */
+    struct work *work;  /* NULL: free */
+    struct part *piece; /* in the work's copy */
+    struct hash *hash;  /* in the work */
 };
 
 struct cutter {
@@ -134,7 +134,7 @@ static void put_ended(struct put *put, enum status status)
     pump(cutter);
 }
 
-static void on_stored(void *owner, enum status status, struct frame *bytes)
+static void on_stored(void *owner, enum status status, struct part *bytes)
 {
     (void)bytes;
     put_ended(owner, status);
@@ -144,19 +144,19 @@ static void hash_chunk(void *owner)
 {
     struct put *put = owner;
 
-    hash_bytes(frame_data(put->piece), frame_size(put->piece), put->hash);
+    hash_bytes(part_data(put->piece), part_size(put->piece), put->hash);
 }
 
 static void on_hashed(void *owner)
 {
     struct put *put = owner;
-    struct frame frame;
+    struct part part;
     enum status status = STATUS_OK;
 
-    frame_share(&frame, put->piece);
-    status = chunks_put(put->cutter->chunks, put->hash, &frame, on_stored, put);
+    part_share(&part, put->piece);
+    status = chunks_put(put->cutter->chunks, put->hash, &part, on_stored, put);
     if (status != STATUS_OK) {
-        frame_close(&frame);
+        part_close(&part);
         put_ended(put, status);
     }
 }
@@ -169,7 +169,7 @@ static void begin_chunk(struct cutter *cutter,
 
     put->cutter = cutter;
     put->work = work;
-    put->piece = &work->copy->pieces.items[piece].frame;
+    put->piece = &work->copy->pieces.items[piece].part;
     put->hash = &work->record.tensors[work->tensor].chunks[work->chunk];
     work->chunk++;
     work->under_way++;

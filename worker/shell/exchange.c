@@ -49,27 +49,26 @@ static struct link_options link_options(enum link_kind kind)
 }
 
 /* 0MQ may hand over bytes where they lie in its receive buffer. */
-static enum status align_floats(struct frame *payload)
+static enum status align_floats(struct part *payload)
 {
-    struct frame aligned;
+    struct part aligned;
     enum status status = STATUS_OK;
 
-    if ((uintptr_t)frame_data(payload) % alignof(float) == 0) {
+    if ((uintptr_t)part_data(payload) % alignof(float) == 0) {
         return STATUS_OK;
     }
-    status =
-        frame_init_copy(&aligned, frame_data(payload), frame_size(payload));
+    status = part_init_copy(&aligned, part_data(payload), part_size(payload));
     if (status == STATUS_OK) {
-        frame_close(payload);
-        frame_move(payload, &aligned);
-        frame_close(&aligned);
+        part_close(payload);
+        part_move(payload, &aligned);
+        part_close(&aligned);
     }
     return status;
 }
 
 /* A message of one empty part only tries the link. */
 static void take_message(struct exchange *exchange,
-                         struct frame *parts,
+                         struct part *parts,
                          size_t count)
 {
     struct trust *trust = exchange->options.trust;
@@ -77,11 +76,10 @@ static void take_message(struct exchange *exchange,
     enum status status = STATUS_INVALID;
 
     if (count == 2) {
-        status =
-            frame_header_decode(frame_data(&parts[0]), frame_size(&parts[0]),
-                                frame_size(&parts[1]), &header);
-    } else if (count == 1 && frame_size(&parts[0]) == 0) {
-        frame_close(&parts[0]);
+        status = frame_header_decode(part_data(&parts[0]), part_size(&parts[0]),
+                                     part_size(&parts[1]), &header);
+    } else if (count == 1 && part_size(&parts[0]) == 0) {
+        part_close(&parts[0]);
         return;
     }
     if (status != STATUS_OK) {
@@ -94,18 +92,18 @@ static void take_message(struct exchange *exchange,
     }
     if (status != STATUS_OK) {
         for (size_t i = 0; i < count; i++) {
-            frame_close(&parts[i]);
+            part_close(&parts[i]);
         }
         return;
     }
-    frame_close(&parts[0]);
+    part_close(&parts[0]);
     exchange->options.on_frame(exchange->options.owner, &header, &parts[1]);
 }
 
 void exchange_poll(struct exchange *exchange)
 {
     for (int i = 0; i < FRAMES_PER_CALL; i++) {
-        struct frame parts[2];
+        struct part parts[2];
         size_t count = 0;
         enum status status = link_receive(exchange->inlet, parts, 2, &count);
 
@@ -292,14 +290,14 @@ static void redial(struct exchange *exchange, struct peer *peer)
 bool exchange_connected(struct exchange *exchange, uint32_t worker)
 {
     struct peer *peer = find_peer(exchange, worker);
-    struct frame empty;
+    struct part empty;
 
     if (peer == NULL) {
         return false;
     }
-    frame_init_empty(&empty);
+    part_init_empty(&empty);
     if (link_send(peer->link, &empty, 1) != STATUS_OK) {
-        frame_close(&empty);
+        part_close(&empty);
         redial(exchange, peer);
         return false;
     }
@@ -310,28 +308,28 @@ bool exchange_connected(struct exchange *exchange, uint32_t worker)
 enum status exchange_send(struct exchange *exchange,
                           uint32_t worker,
                           const struct frame_header *header,
-                          struct frame *payload)
+                          struct part *payload)
 {
     unsigned char bytes[FRAME_HEADER_BYTES_MAX];
     size_t size = frame_header_encode(header, bytes);
     struct peer *peer = find_peer(exchange, worker);
-    struct frame parts[2];
-    uint64_t total = size + frame_size(payload);
+    struct part parts[2];
+    uint64_t total = size + part_size(payload);
     enum status status = STATUS_UNAVAILABLE;
 
     if (peer != NULL) {
-        status = frame_init_copy(&parts[0], bytes, size);
+        status = part_init_copy(&parts[0], bytes, size);
     }
     if (status != STATUS_OK) {
-        frame_close(payload);
+        part_close(payload);
         return status;
     }
-    frame_move(&parts[1], payload);
-    frame_close(payload);
+    part_move(&parts[1], payload);
+    part_close(payload);
     status = link_send(peer->link, parts, 2);
     if (status != STATUS_OK) {
-        frame_close(&parts[1]);
-        frame_close(&parts[0]);
+        part_close(&parts[1]);
+        part_close(&parts[0]);
         return STATUS_UNAVAILABLE;
     }
     exchange->bytes_sent += total;

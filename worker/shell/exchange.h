@@ -24,7 +24,7 @@ struct exchange_options {
      * floats. */
     void (*on_frame)(void *owner,
                      const struct frame_header *header,
-                     struct frame *payload);
+                     struct part *payload);
 };
 
 enum status exchange_open(const struct exchange_options *options,
@@ -46,7 +46,7 @@ bool exchange_connected(struct exchange *exchange, uint32_t worker);
 enum status exchange_send(struct exchange *exchange,
                           uint32_t worker,
                           const struct frame_header *header,
-                          struct frame *payload) MUST_CHECK;
+                          struct part *payload) MUST_CHECK;
 
 /* Takes in what is there; the loop also does so, between other work. */
 void exchange_poll(struct exchange *exchange);

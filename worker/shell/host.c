@@ -187,7 +187,7 @@ static void on_wake(void *owner)
 
 static void on_frame(void *owner,
                      const struct frame_header *header,
-                     struct frame *payload)
+                     struct part *payload)
 {
     struct host *host = owner;
 
@@ -201,7 +201,7 @@ static void on_frame(void *owner,
         }
     }
     trust_stale(host->services.trust, header->from_worker);
-    frame_close(payload);
+    part_close(payload);
 }
 
 /* Copies that other workers bring */
@@ -377,6 +377,12 @@ static void on_message(void *owner, const struct wire *message)
     host->message = NULL;
 }
 
+static void on_link(void *owner, bool stands)
+{
+    step(owner,
+         (struct agent_event){.type = stands ? AGENT_LINKED : AGENT_CUT_OFF});
+}
+
 static void on_timer(void *owner)
 {
     step(owner, (struct agent_event){.type = AGENT_TICK});
@@ -423,7 +429,8 @@ static enum status open_links(struct host *host)
         .routing_id = host->identity.routing_id,
         .far_key = trust_coordinator(s->trust, host->settings.connect),
         .owner = host,
-        .on_message = on_message};
+        .on_message = on_message,
+        .on_link = on_link};
     struct vault_options vault = {
         .loop = host->loop,
         .context = host->context,

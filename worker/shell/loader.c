@@ -54,7 +54,7 @@ static void fail(struct loader *loader, enum status status, const char *what)
 
 /* Chunks */
 
-static void on_chunk(void *owner, enum status status, struct frame *bytes)
+static void on_chunk(void *owner, enum status status, struct part *bytes)
 {
     struct get *get = owner;
     struct loader *loader = get->loader;
@@ -67,11 +67,11 @@ static void on_chunk(void *owner, enum status status, struct frame *bytes)
         return;
     }
     wanted = wanted < CHUNK_BYTES_MAX ? wanted : CHUNK_BYTES_MAX;
-    if (frame_size(bytes) != wanted) {
+    if (part_size(bytes) != wanted) {
         fail(loader, STATUS_CORRUPT, "a chunk has another size");
         return;
     }
-    memcpy(loader->bytes + offset, frame_data(bytes), wanted);
+    memcpy(loader->bytes + offset, part_data(bytes), wanted);
     loader->left--;
     advance(loader);
 }

@@ -11,7 +11,7 @@ enum { ROOM_MIN = 8 };
 void pieces_close(struct pieces *pieces)
 {
     for (uint32_t i = 0; i < pieces->count; i++) {
-        frame_close(&pieces->items[i].frame);
+        part_close(&pieces->items[i].part);
     }
     mem_free(pieces->items);
     *pieces = (struct pieces){.count = 0};
@@ -26,8 +26,8 @@ static enum status make_room(struct pieces *pieces, uint32_t room)
         return STATUS_NO_MEMORY;
     }
     for (uint32_t i = 0; i < pieces->count; i++) {
-        frame_move(&items[i].frame, &pieces->items[i].frame);
-        frame_close(&pieces->items[i].frame);
+        part_move(&items[i].part, &pieces->items[i].part);
+        part_close(&pieces->items[i].part);
         items[i].sum = pieces->items[i].sum;
     }
     mem_free(pieces->items);
@@ -36,7 +36,7 @@ static enum status make_room(struct pieces *pieces, uint32_t room)
     return STATUS_OK;
 }
 
-enum status pieces_add(struct pieces *pieces, struct frame *frame)
+enum status pieces_add(struct pieces *pieces, struct part *part)
 {
     struct piece *piece = NULL;
 
@@ -46,9 +46,9 @@ enum status pieces_add(struct pieces *pieces, struct frame *frame)
         return STATUS_NO_MEMORY;
     }
     piece = &pieces->items[pieces->count++];
-    frame_move(&piece->frame, frame);
-    frame_close(frame);
-    pieces->bytes += frame_size(&piece->frame);
+    part_move(&piece->part, part);
+    part_close(part);
+    pieces->bytes += part_size(&piece->part);
     return STATUS_OK;
 }
 
@@ -69,17 +69,17 @@ static enum status save_tensor(const struct shard *shard,
 
     while (status == STATUS_OK && offset < tensor->bytes) {
         size_t size = piece_size(tensor, offset);
-        struct frame frame;
+        struct part part;
 
-        status = frame_init_size(&frame, size);
+        status = part_init_size(&part, size);
         if (status != STATUS_OK) {
             return status;
         }
-        shard_save_part(shard, index, offset, size, frame_data(&frame));
+        shard_save_part(shard, index, offset, size, part_data(&part));
         offset += size;
-        status = pieces_add(out, &frame);
+        status = pieces_add(out, &part);
         if (status != STATUS_OK) {
-            frame_close(&frame);
+            part_close(&part);
         }
     }
     return status;
@@ -119,16 +119,16 @@ enum status pieces_load(struct pieces *pieces, struct shard *shard)
 
         while (offset < tensors[i].bytes) {
             size_t size = piece_size(&tensors[i], offset);
-            struct frame *frame = NULL;
+            struct part *part = NULL;
 
             if (at == pieces->count) {
                 return STATUS_CORRUPT;
             }
-            frame = &pieces->items[at].frame;
-            if (frame_size(frame) != size) {
+            part = &pieces->items[at].part;
+            if (part_size(part) != size) {
                 return STATUS_CORRUPT;
             }
-            status = shard_load_part(shard, i, offset, size, frame_data(frame));
+            status = shard_load_part(shard, i, offset, size, part_data(part));
             if (status != STATUS_OK) {
                 return status;
             }
@@ -151,7 +151,7 @@ enum status pieces_share(struct pieces *pieces, struct pieces *out)
         return STATUS_NO_MEMORY;
     }
     for (uint32_t i = 0; i < pieces->count; i++) {
-        frame_share(&shared.items[i].frame, &pieces->items[i].frame);
+        part_share(&shared.items[i].part, &pieces->items[i].part);
         shared.items[i].sum = pieces->items[i].sum;
     }
     shared.count = pieces->count;
@@ -166,8 +166,8 @@ uint64_t pieces_sum(struct pieces *pieces, uint32_t index)
         struct piece *piece = &pieces->items[pieces->summed];
         uint64_t seed = pieces->summed > 0 ? (piece - 1)->sum : 0;
 
-        piece->sum = checksum_bytes(seed, frame_data(&piece->frame),
-                                    frame_size(&piece->frame));
+        piece->sum = checksum_bytes(seed, part_data(&piece->part),
+                                    part_size(&piece->part));
         pieces->summed++;
     }
     return pieces->items[index].sum;

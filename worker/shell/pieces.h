@@ -1,7 +1,7 @@
 /* pieces.h - the state of one shard in memory, as pieces.
  *
  * A piece is what a chunk of a version is: at most CHUNK_BYTES_MAX bytes of one
- * tensor, all of a tensor's but the last full. Each lies in a frame of its own,
+ * tensor, all of a tensor's but the last full. Each lies in a part of its own,
  * so whoever sends it or keeps it longer shares the bytes instead of copying
  * them; they are never written again. Belongs to the loop's thread, once it is
  * made. */
@@ -12,7 +12,7 @@
 #include "worker/model/shard.h"
 
 struct piece {
-    struct frame frame;
+    struct part part;
     uint64_t sum; /* of pieces up to and with this one; see `summed` */
 };
 
@@ -36,8 +36,8 @@ enum status pieces_save(const struct shard *shard,
  * another shape. */
 enum status pieces_load(struct pieces *pieces, struct shard *shard) MUST_CHECK;
 
-/* Appends a piece: takes frame on success. NO_MEMORY. */
-enum status pieces_add(struct pieces *pieces, struct frame *frame) MUST_CHECK;
+/* Appends a piece: takes part on success. NO_MEMORY. */
+enum status pieces_add(struct pieces *pieces, struct part *part) MUST_CHECK;
 
 /* Further references to the same bytes. NO_MEMORY: *out is empty. */
 enum status pieces_share(struct pieces *pieces, struct pieces *out) MUST_CHECK;

@@ -72,6 +72,7 @@ static void ask(struct pointloader *loader)
 {
     struct piece_header header = {.kind = PIECE_GET,
                                   .job = loader->key.job,
+                                  .term = loader->key.term,
                                   .line = loader->key.line,
                                   .interval = loader->key.interval,
                                   .layer = loader->key.layer,
@@ -95,6 +96,7 @@ static bool is_wanted(const struct pointloader *loader,
                       const struct piece_header *header)
 {
     struct holding_key key = {.job = header->job,
+                              .term = header->term,
                               .line = header->line,
                               .interval = header->interval,
                               .layer = header->layer,
@@ -105,7 +107,7 @@ static bool is_wanted(const struct pointloader *loader,
 
 static enum status add_piece(struct pointloader *loader,
                              const struct piece_header *header,
-                             struct frame *bytes)
+                             struct part *bytes)
 {
     struct pieces *pieces = &loader->pieces;
     uint32_t count = pieces->count;
@@ -116,7 +118,7 @@ static enum status add_piece(struct pointloader *loader,
         return STATUS_CORRUPT;
     }
     if (header->index != count ||
-        checksum_bytes(seed, frame_data(bytes), frame_size(bytes)) !=
+        checksum_bytes(seed, part_data(bytes), part_size(bytes)) !=
             header->sum) {
         return STATUS_CORRUPT;
     }
@@ -124,7 +126,7 @@ static enum status add_piece(struct pointloader *loader,
     if (status != STATUS_OK) {
         return status;
     }
-    frame_init_empty(bytes);
+    part_init_empty(bytes);
     pieces->items[count].sum = header->sum;
     pieces->summed = pieces->count;
     pieces->evaluations_count = header->evaluations_count;
@@ -245,6 +247,7 @@ static void name_shard(struct pointloader *loader, struct shard **out)
     const struct wire_assign *assign = loader->options.assign;
 
     loader->key = (struct holding_key){.job = assign->job,
+                                       .term = assign->point_term,
                                        .line = assign->point_line,
                                        .interval = assign->point_interval};
     *out = session_shard(loader->options.session, loader->local,

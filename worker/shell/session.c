@@ -30,7 +30,7 @@ struct session {
 
 static void handle(struct session *session,
                    const struct sched_event *event,
-                   struct frame *payload);
+                   struct part *payload);
 
 /* Opening */
 
@@ -360,10 +360,10 @@ bool session_work(struct session *session, uint64_t budget_us)
 
 /* Actions */
 
-static struct frame *source_of(struct session *session,
-                               uint32_t from,
-                               uint32_t output,
-                               struct frame *payload)
+static struct part *source_of(struct session *session,
+                              uint32_t from,
+                              uint32_t output,
+                              struct part *payload)
 {
     struct actor *actor = NULL;
 
@@ -378,33 +378,32 @@ static struct frame *source_of(struct session *session,
 
 static void deliver(struct session *session,
                     const struct sched_deliver *d,
-                    struct frame *payload)
+                    struct part *payload)
 {
-    struct frame *source = source_of(session, d->from, d->output, payload);
-    struct frame *place = NULL;
+    struct part *source = source_of(session, d->from, d->output, payload);
+    struct part *place = NULL;
 
     if (d->to == SCHED_ALL) {
         /* The codec lets a norm have no other size. */
-        CHECK(frame_size(source) == sizeof(double));
-        norms_put(&session->norms, d->from_layer, d->sender,
-                  frame_data(source));
+        CHECK(part_size(source) == sizeof(double));
+        norms_put(&session->norms, d->from_layer, d->sender, part_data(source));
         return;
     }
     place = actor_place(&session->actors[d->to], d);
-    frame_close(place);
-    frame_share(place, source);
+    part_close(place);
+    part_share(place, source);
 }
 
 static void send(struct session *session, const struct sched_send *send)
 {
     uint32_t worker = session->sched.config.peers[send->peer];
-    struct frame *source = source_of(session, send->from, send->output, NULL);
+    struct part *source = source_of(session, send->from, send->output, NULL);
     struct frame_header header = send->header;
-    struct frame payload;
+    struct part payload;
 
     header.columns =
-        (uint32_t)(frame_size(source) / sizeof(float) / header.rows);
-    frame_share(&payload, source);
+        (uint32_t)(part_size(source) / sizeof(float) / header.rows);
+    part_share(&payload, source);
     session->hooks.send(session->hooks.owner, worker, &header, &payload);
 }
 
@@ -451,7 +450,7 @@ static void fault_out(struct session *session,
 
 static void execute(struct session *session,
                     const struct sched_action *action,
-                    struct frame *payload)
+                    struct part *payload)
 {
     switch (action->type) {
     case SCHED_ACT_RUN:
@@ -484,7 +483,7 @@ static void execute(struct session *session,
  * the same shard, which comes last; so they are dropped before that. */
 static void handle(struct session *session,
                    const struct sched_event *event,
-                   struct frame *payload)
+                   struct part *payload)
 {
     struct sched_actions *actions = &session->actions;
     uint32_t i = 0;
@@ -525,14 +524,14 @@ void session_release(struct session *session, uint64_t term, uint64_t interval)
 
 void session_frame(struct session *session,
                    const struct frame_header *header,
-                   struct frame *payload)
+                   struct part *payload)
 {
     struct sched_event event = {.type = SCHED_FRAME, .frame = header};
 
     if (!session->stopped) {
         handle(session, &event, payload);
     }
-    frame_close(payload);
+    part_close(payload);
 }
 
 void session_stored(struct session *session, uint32_t local)
@@ -592,9 +591,4 @@ uint64_t session_steps(const struct session *session)
 uint64_t session_refused(const struct session *session)
 {
     return session->sched.refused;
-}
-
-bool session_ended(const struct session *session)
-{
-    return sched_ended(&session->sched);
 }

@@ -25,7 +25,7 @@ struct session_hooks {
     void (*send)(void *owner,
                  uint32_t worker,
                  const struct frame_header *header,
-                 struct frame *payload);
+                 struct part *payload);
     /* Borrows report. closing: it is of the job's last interval. */
     void (*report)(void *owner, const struct report *report, bool closing);
     /* Takes copy, which is to be stored, kept in memory, or both. */
@@ -85,7 +85,7 @@ void session_release(struct session *session, uint64_t term, uint64_t interval);
 /* Takes payload. header is decoded, so bounded. */
 void session_frame(struct session *session,
                    const struct frame_header *header,
-                   struct frame *payload);
+                   struct part *payload);
 /* A copy with a version given to the cut hook is durable, or has been given
  * up. */
 void session_stored(struct session *session, uint32_t local);
@@ -101,6 +101,5 @@ uint64_t session_job(const struct session *session);
 uint64_t session_term(const struct session *session);
 uint64_t session_steps(const struct session *session);   /* updates of shards */
 uint64_t session_refused(const struct session *session); /* frames */
-bool session_ended(const struct session *session);
 
 #endif /* WORKER_SHELL_SESSION_H */

@@ -101,7 +101,7 @@ void slot_open(struct slot *slot,
 static void session_send(void *owner,
                          uint32_t worker,
                          const struct frame_header *header,
-                         struct frame *payload)
+                         struct part *payload)
 {
     struct slot *slot = owner;
     char why[REASON_BYTES_MAX];
@@ -172,11 +172,11 @@ static const struct wire_peer *buddy_of(const struct slot *slot)
 static void keep_copy(struct slot *slot, struct copy *copy)
 {
     struct vault_copy kept = {.key = {.job = slot->assign.job,
+                                      .term = slot->assign.term,
                                       .line = copy->cut.line,
                                       .interval = copy->cut.interval,
                                       .layer = copy->layer,
                                       .shard = copy->shard},
-                              .term = slot->assign.term,
                               .kept = copy->cut.kept,
                               .cost_us = copy->cost_us,
                               .buddy = buddy_of(slot)};

@@ -180,7 +180,7 @@ enum status trust_far(const struct trust *trust,
 
 void trust_blame(struct trust *trust,
                  const struct link *link,
-                 const struct frame *part,
+                 const struct part *part,
                  const char *what)
 {
     char who[CURVEKEY_TEXT + 1] = "someone without a key";
@@ -188,7 +188,7 @@ void trust_blame(struct trust *trust,
     uint64_t times = 0;
     uint64_t cause = 0;
 
-    if (part != NULL && frame_sender(part, &key)) {
+    if (part != NULL && part_sender(part, &key)) {
         curvekey_text(&key, who);
     }
     if (part != NULL) {
@@ -206,7 +206,7 @@ void trust_blame(struct trust *trust,
 
 bool trust_is_from(struct trust *trust,
                    const struct link *link,
-                   const struct frame *part,
+                   const struct part *part,
                    uint32_t worker)
 {
     struct curvekey key;
@@ -214,7 +214,7 @@ bool trust_is_from(struct trust *trust,
     if (!trust_locks(trust, link_endpoint(link))) {
         return true;
     }
-    for (uint32_t s = 0; frame_sender(part, &key) && s < SESSIONS_MAX; s++) {
+    for (uint32_t s = 0; part_sender(part, &key) && s < SESSIONS_MAX; s++) {
         const struct place *place = &trust->places[s];
 
         for (uint32_t i = 0; i < place->count; i++) {

@@ -60,12 +60,12 @@ enum status trust_far(const struct trust *trust,
  * the connection is ended, and it is counted. True on links without keys. */
 bool trust_is_from(struct trust *trust,
                    const struct link *link,
-                   const struct frame *part,
+                   const struct part *part,
                    uint32_t worker);
 /* Is no message of ours. */
 void trust_blame(struct trust *trust,
                  const struct link *link,
-                 const struct frame *part,
+                 const struct part *part,
                  const char *what);
 
 /* A frame of a term that is over: late, or played again. It is dropped. */

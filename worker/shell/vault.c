@@ -36,6 +36,7 @@ struct vault {
 static struct holding_key key_of(const struct piece_header *header)
 {
     return (struct holding_key){.job = header->job,
+                                .term = header->term,
                                 .line = header->line,
                                 .interval = header->interval,
                                 .layer = header->layer,
@@ -67,7 +68,8 @@ static void tell(struct vault *vault, const struct holding *holding)
                              .interval = holding->key.interval,
                              .layer = holding->key.layer,
                              .shard = holding->key.shard,
-                             .cost_us = holding->cost_us};
+                             .cost_us = holding->cost_us,
+                             .term = holding->key.term};
 
     vault->options.kept(vault->options.owner, &kept);
 }
@@ -146,7 +148,7 @@ void vault_keep(struct vault *vault,
     struct holding holding = {
         .key = *key, .own = true, .cost_us = copy->cost_us};
     struct piece_header header = {.job = key->job,
-                                  .term = copy->term,
+                                  .term = key->term,
                                   .line = key->line,
                                   .interval = key->interval,
                                   .kept = copy->kept,
@@ -242,7 +244,7 @@ static struct incoming *begin_incoming(struct vault *vault,
 /* Does a piece continue what has come, undamaged? */
 static enum status check_piece(const struct incoming *incoming,
                                const struct piece_header *header,
-                               struct frame *bytes)
+                               struct part *bytes)
 {
     const struct piece_header *first = &incoming->header;
     uint32_t count = incoming->pieces.count;
@@ -252,7 +254,7 @@ static enum status check_piece(const struct incoming *incoming,
         header->index != count) {
         return STATUS_CONFLICT;
     }
-    return checksum_bytes(seed, frame_data(bytes), frame_size(bytes)) ==
+    return checksum_bytes(seed, part_data(bytes), part_size(bytes)) ==
                    header->sum
                ? STATUS_OK
                : STATUS_CORRUPT;
@@ -261,7 +263,7 @@ static enum status check_piece(const struct incoming *incoming,
 static enum status add_piece(struct vault *vault,
                              struct incoming *incoming,
                              const struct piece_header *header,
-                             struct frame *bytes)
+                             struct part *bytes)
 {
     struct pieces *pieces = &incoming->pieces;
     struct holding_key key = key_of(header);
@@ -270,7 +272,7 @@ static enum status add_piece(struct vault *vault,
     if (status == STATUS_OK) {
         status = pieces_add(pieces, bytes);
         if (status == STATUS_OK) {
-            frame_init_empty(bytes);
+            part_init_empty(bytes);
             pieces->items[header->index].sum = header->sum;
             pieces->summed = pieces->count;
         }
@@ -288,7 +290,7 @@ static enum status add_piece(struct vault *vault,
 
 static enum status take_put(struct vault *vault,
                             const struct piece_header *header,
-                            struct frame *bytes)
+                            struct part *bytes)
 {
     struct incoming *incoming = NULL;
 
@@ -303,8 +305,7 @@ static enum status take_put(struct vault *vault,
 
 /* Somebody fetches a copy */
 
-static struct frame *answer_get(struct vault *vault,
-                                struct piece_header *header)
+static struct part *answer_get(struct vault *vault, struct piece_header *header)
 {
     struct holding_key key = key_of(header);
     struct pieces *pieces = vault_find(vault, &key);
@@ -317,13 +318,13 @@ static struct frame *answer_get(struct vault *vault,
     header->count = pieces->count;
     header->evaluations_count = pieces->evaluations_count;
     header->sum = pieces_sum(pieces, header->index);
-    return &pieces->items[header->index].frame;
+    return &pieces->items[header->index].part;
 }
 
 static void take_message(struct vault *vault, struct vaultlink_message *message)
 {
     struct piece_header answer = message->header;
-    struct frame *bytes = NULL;
+    struct part *bytes = NULL;
 
     if (answer.kind == PIECE_PUT) {
         answer.status = take_put(vault, &answer, &message->bytes);

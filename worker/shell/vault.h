@@ -43,7 +43,6 @@ const char *vault_endpoint(const struct vault *vault);
 /* A copy of a shard that lives here. */
 struct vault_copy {
     struct holding_key key;
-    uint64_t term;
     uint64_t kept; /* as in the grant */
     uint64_t cost_us;
     const struct wire_peer *buddy; /* who gets the second copy; NULL: nobody */

@@ -51,57 +51,57 @@ enum status vaultlink_connect(struct link_context *context,
 }
 
 enum status vaultlink_send(struct link *link,
-                           struct frame *to,
+                           struct part *to,
                            const struct piece_header *header,
-                           struct frame *bytes)
+                           struct part *bytes)
 {
     unsigned char packed[PIECE_HEADER_BYTES];
-    struct frame parts[PARTS_MAX];
+    struct part parts[PARTS_MAX];
     size_t count = 0;
     enum status status = STATUS_OK;
 
     piece_header_encode(header, packed);
     if (to != NULL) {
-        frame_share(&parts[count++], to);
+        part_share(&parts[count++], to);
     }
-    status = frame_init_copy(&parts[count], packed, sizeof(packed));
+    status = part_init_copy(&parts[count], packed, sizeof(packed));
     if (status == STATUS_OK) {
         count++;
         if (bytes != NULL) {
-            frame_share(&parts[count++], bytes);
+            part_share(&parts[count++], bytes);
         }
         status = link_send(link, parts, count);
     }
     for (size_t i = 0; status != STATUS_OK && i < count; i++) {
-        frame_close(&parts[i]);
+        part_close(&parts[i]);
     }
     return status;
 }
 
 /* What is kept must not hold on to a larger buffer. */
-static enum status own_bytes(struct frame *from, struct frame *out)
+static enum status own_bytes(struct part *from, struct part *out)
 {
-    if (frame_size(from) >= SMALL_BYTES) {
-        frame_move(out, from);
+    if (part_size(from) >= SMALL_BYTES) {
+        part_move(out, from);
         return STATUS_OK;
     }
-    return frame_init_copy(out, frame_data(from), frame_size(from));
+    return part_init_copy(out, part_data(from), part_size(from));
 }
 
 /* parts: [from,] header [, bytes]. */
-static enum status take_parts(struct frame *parts,
+static enum status take_parts(struct part *parts,
                               size_t count,
                               bool bound,
                               struct vaultlink_message *out)
 {
-    struct frame *header = parts + (bound ? 1 : 0);
+    struct part *header = parts + (bound ? 1 : 0);
     size_t rest = count - (bound ? 1 : 0); /* a router always names the peer */
-    struct frame *bytes = rest == 2 ? header + 1 : NULL;
+    struct part *bytes = rest == 2 ? header + 1 : NULL;
     enum status status = STATUS_INVALID;
 
     if (rest == 1 || rest == 2) {
-        status = piece_header_decode(frame_data(header), frame_size(header),
-                                     bytes != NULL ? frame_size(bytes) : 0,
+        status = piece_header_decode(part_data(header), part_size(header),
+                                     bytes != NULL ? part_size(bytes) : 0,
                                      &out->header);
     }
     if (status != STATUS_OK) {
@@ -110,15 +110,15 @@ static enum status take_parts(struct frame *parts,
     if (bytes != NULL) {
         status = own_bytes(bytes, &out->bytes);
     } else {
-        frame_init_empty(&out->bytes);
+        part_init_empty(&out->bytes);
     }
     if (status != STATUS_OK) {
         return status;
     }
     if (bound) {
-        frame_move(&out->from, &parts[0]);
+        part_move(&out->from, &parts[0]);
     } else {
-        frame_init_empty(&out->from);
+        part_init_empty(&out->from);
     }
     return STATUS_OK;
 }
@@ -127,7 +127,7 @@ enum status vaultlink_receive(struct link *link,
                               bool bound,
                               struct vaultlink_message *out)
 {
-    struct frame parts[PARTS_MAX];
+    struct part parts[PARTS_MAX];
     size_t count = 0;
     enum status status = link_receive(link, parts, PARTS_MAX, &count);
 
@@ -141,13 +141,13 @@ enum status vaultlink_receive(struct link *link,
         link_hang_up(link, link_connection(&parts[0]));
     }
     for (size_t i = 0; i < count; i++) {
-        frame_close(&parts[i]);
+        part_close(&parts[i]);
     }
     return status;
 }
 
 void vaultlink_close(struct vaultlink_message *message)
 {
-    frame_close(&message->bytes);
-    frame_close(&message->from);
+    part_close(&message->bytes);
+    part_close(&message->from);
 }

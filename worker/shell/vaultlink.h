@@ -11,8 +11,8 @@
 #include "proto/wire.h"
 
 struct vaultlink_message {
-    struct frame from;  /* bound end: who has sent it; else empty */
-    struct frame bytes; /* empty where the kind has none */
+    struct part from;  /* bound end: who has sent it; else empty */
+    struct part bytes; /* empty where the kind has none */
     struct piece_header header;
 };
 
@@ -30,9 +30,9 @@ enum status vaultlink_connect(struct link_context *context,
 /* to: NULL on a connected link. bytes: NULL without. Shares both. BUSY: the
  * queue is full, or there is no connection (yet); UNAVAILABLE; NO_MEMORY. */
 enum status vaultlink_send(struct link *link,
-                           struct frame *to,
+                           struct part *to,
                            const struct piece_header *header,
-                           struct frame *bytes) MUST_CHECK;
+                           struct part *bytes) MUST_CHECK;
 
 /* BUSY: nothing is there. INVALID: not a message of ours; it has been thrown
  * away. OK: *out is to be closed. */

@@ -103,28 +103,27 @@ static struct link *connect_to(struct world *world,
 /* Not kept in the part itself: a sanitizer sees whether it is ever freed. */
 static const char long_text[] = "more than 33 bytes, so that they are shared";
 
-static struct frame frame_of(const char *string)
+static struct part frame_of(const char *string)
 {
-    struct frame frame;
+    struct part part;
 
-    assert_int_equal(frame_init_copy(&frame, string, strlen(string)),
-                     STATUS_OK);
-    return frame;
+    assert_int_equal(part_init_copy(&part, string, strlen(string)), STATUS_OK);
+    return part;
 }
 
-static void assert_frame(struct frame *frame, const char *string)
+static void assert_frame(struct part *part, const char *string)
 {
-    assert_int_equal(frame_size(frame), strlen(string));
-    assert_memory_equal(frame_data(frame), string, strlen(string));
+    assert_int_equal(part_size(part), strlen(string));
+    assert_memory_equal(part_data(part), string, strlen(string));
 }
 
 /* Sends one part as soon as the peer is there. */
 static void send_soon(struct world *world, struct link *link, const char *text)
 {
-    struct frame frame = frame_of(text);
+    struct part part = frame_of(text);
 
     for (int i = 0; i < TRIES_MAX; i++) {
-        enum status status = link_send(link, &frame, 1);
+        enum status status = link_send(link, &part, 1);
 
         if (status == STATUS_OK) {
             return;
@@ -137,7 +136,7 @@ static void send_soon(struct world *world, struct link *link, const char *text)
 
 static size_t receive_soon(struct world *world,
                            struct link *link,
-                           struct frame *parts)
+                           struct part *parts)
 {
     size_t count = 0;
 
@@ -156,75 +155,75 @@ static size_t receive_soon(struct world *world,
 
 static void test_link__shares_the_bytes_of_a_large_frame(void **state)
 {
-    struct frame source = frame_of(long_text);
-    struct frame share;
+    struct part source = frame_of(long_text);
+    struct part share;
 
     (void)state;
 
-    frame_share(&share, &source);
+    part_share(&share, &source);
 
-    assert_ptr_equal(frame_data(&share), frame_data(&source));
-    frame_close(&source);
+    assert_ptr_equal(part_data(&share), part_data(&source));
+    part_close(&source);
     assert_frame(&share, long_text);
-    frame_close(&share);
+    part_close(&share);
 }
 
 static void test_link__shares_a_small_frame_by_copy(void **state)
 {
-    struct frame source = frame_of("small");
-    struct frame share;
+    struct part source = frame_of("small");
+    struct part share;
 
     (void)state;
 
-    frame_share(&share, &source);
-    frame_close(&source);
+    part_share(&share, &source);
+    part_close(&source);
 
     assert_frame(&share, "small");
-    frame_close(&share);
+    part_close(&share);
 }
 
 static void test_link__moves_a_frame_and_leaves_it_empty(void **state)
 {
-    struct frame source = frame_of("soma");
-    struct frame frame;
+    struct part source = frame_of("soma");
+    struct part part;
 
     (void)state;
 
-    frame_move(&frame, &source);
+    part_move(&part, &source);
 
-    assert_frame(&frame, "soma");
-    assert_int_equal(frame_size(&source), 0);
-    frame_close(&source);
-    frame_close(&frame);
+    assert_frame(&part, "soma");
+    assert_int_equal(part_size(&source), 0);
+    part_close(&source);
+    part_close(&part);
 }
 
 static void test_link__makes_frames_of_any_size(void **state)
 {
-    struct frame frame;
+    struct part part;
 
     (void)state;
 
-    frame_init_empty(&frame);
-    assert_int_equal(frame_size(&frame), 0);
-    frame_close(&frame);
-    assert_int_equal(frame_init_copy(&frame, NULL, 0), STATUS_OK);
-    assert_int_equal(frame_size(&frame), 0);
-    frame_close(&frame);
-    assert_int_equal(frame_init_size(&frame, 1 << 20), STATUS_OK);
-    assert_int_equal(frame_size(&frame), 1 << 20);
-    memset(frame_data(&frame), 1, 1 << 20);
-    frame_close(&frame);
+    part_init_empty(&part);
+    assert_int_equal(part_size(&part), 0);
+    part_close(&part);
+    assert_int_equal(part_init_copy(&part, NULL, 0), STATUS_OK);
+    assert_int_equal(part_size(&part), 0);
+    part_close(&part);
+    assert_int_equal(part_init_size(&part, 1 << 20), STATUS_OK);
+    assert_int_equal(part_size(&part), 1 << 20);
+    memset(part_data(&part), 1, 1 << 20);
+    part_close(&part);
 }
 
 static void test_link__checks_that_a_frame_is_closed_once(void **state)
 {
-    struct frame frame;
+    struct part part;
 
     (void)state;
-    frame_init_empty(&frame);
-    frame_close(&frame);
+    part_init_empty(&part);
+    part_close(&part);
 
-    expect_assert_failure(frame_close(&frame));
+    expect_assert_failure(part_close(&part));
 }
 
 static void test_link__carries_a_message_of_several_parts(void **state)
@@ -232,8 +231,8 @@ static void test_link__carries_a_message_of_several_parts(void **state)
     struct world *world = *state;
     struct link *a = bind_to(world, LINK_PAIR, "inproc://x");
     struct link *b = connect_to(world, LINK_PAIR, "inproc://x");
-    struct frame out[3] = {frame_of("one"), frame_of(""), frame_of("three")};
-    struct frame in[PARTS_MAX];
+    struct part out[3] = {frame_of("one"), frame_of(""), frame_of("three")};
+    struct part in[PARTS_MAX];
     size_t count = 0;
 
     assert_int_equal(link_send(b, out, 3), STATUS_OK);
@@ -244,7 +243,7 @@ static void test_link__carries_a_message_of_several_parts(void **state)
     assert_frame(&in[1], "");
     assert_frame(&in[2], "three");
     for (size_t i = 0; i < count; i++) {
-        frame_close(&in[i]);
+        part_close(&in[i]);
     }
     link_close(b);
     link_close(a);
@@ -254,7 +253,7 @@ static void test_link__says_busy_when_nothing_is_there(void **state)
 {
     struct world *world = *state;
     struct link *a = bind_to(world, LINK_PULL, "inproc://x");
-    struct frame in[PARTS_MAX];
+    struct part in[PARTS_MAX];
     size_t count = 77;
 
     assert_int_equal(link_receive(a, in, PARTS_MAX, &count), STATUS_BUSY);
@@ -268,11 +267,11 @@ static void test_link__throws_away_a_message_of_too_many_parts(void **state)
     struct world *world = *state;
     struct link *a = bind_to(world, LINK_PAIR, "inproc://x");
     struct link *b = connect_to(world, LINK_PAIR, "inproc://x");
-    struct frame in[PARTS_MAX];
+    struct part in[PARTS_MAX];
     size_t count = 0;
 
     for (size_t parts = PARTS_MAX; parts <= PARTS_MAX + 3; parts++) {
-        struct frame out[PARTS_MAX + 3];
+        struct part out[PARTS_MAX + 3];
 
         for (size_t i = 0; i < parts; i++) {
             out[i] = frame_of(long_text);
@@ -284,7 +283,7 @@ static void test_link__throws_away_a_message_of_too_many_parts(void **state)
     assert_int_equal(link_receive(a, in, PARTS_MAX, &count), STATUS_OK);
     assert_int_equal(count, PARTS_MAX);
     for (size_t i = 0; i < count; i++) {
-        frame_close(&in[i]);
+        part_close(&in[i]);
     }
     count = 77;
     for (int i = 0; i < 3; i++) {
@@ -295,7 +294,7 @@ static void test_link__throws_away_a_message_of_too_many_parts(void **state)
     assert_int_equal(link_receive(a, in, PARTS_MAX, &count), STATUS_OK);
     assert_int_equal(count, 1);
     assert_frame(&in[0], "next");
-    frame_close(&in[0]);
+    part_close(&in[0]);
     link_close(b);
     link_close(a);
 }
@@ -304,14 +303,14 @@ static void test_link__router_refuses_a_peer_it_does_not_know(void **state)
 {
     struct world *world = *state;
     struct link *router = bind_to(world, LINK_ROUTER, world->ipc);
-    struct frame out[2] = {frame_of("nobody"), frame_of("hello")};
+    struct part out[2] = {frame_of("nobody"), frame_of("hello")};
 
     assert_int_equal(link_send(router, out, 2), STATUS_UNAVAILABLE);
 
     assert_frame(&out[0], "nobody"); /* they stay the caller's */
     assert_frame(&out[1], "hello");
-    frame_close(&out[0]);
-    frame_close(&out[1]);
+    part_close(&out[0]);
+    part_close(&out[1]);
     link_close(router);
 }
 
@@ -320,8 +319,8 @@ static void test_link__router_and_dealer_talk_over_tcp(void **state)
     struct world *world = *state;
     struct link *router = bind_to(world, LINK_ROUTER, "tcp://127.0.0.1:*");
     struct link *dealer = NULL;
-    struct frame in[PARTS_MAX];
-    struct frame out[2];
+    struct part in[PARTS_MAX];
+    struct part out[2];
 
     assert_null(strchr(link_endpoint(router), '*'));
     dealer = connect_to(world, LINK_DEALER, link_endpoint(router));
@@ -330,14 +329,14 @@ static void test_link__router_and_dealer_talk_over_tcp(void **state)
     assert_int_equal(receive_soon(world, router, in), 2);
     assert_frame(&in[0], "w7");
     assert_frame(&in[1], "hello");
-    frame_move(&out[0], &in[0]);
-    frame_move(&out[1], &in[1]);
+    part_move(&out[0], &in[0]);
+    part_move(&out[1], &in[1]);
     assert_int_equal(link_send(router, out, 2), STATUS_OK);
-    frame_close(&in[0]);
-    frame_close(&in[1]);
+    part_close(&in[0]);
+    part_close(&in[1]);
     assert_int_equal(receive_soon(world, dealer, in), 1);
     assert_frame(&in[0], "hello");
-    frame_close(&in[0]);
+    part_close(&in[0]);
     link_close(dealer);
     link_close(router);
 }
@@ -351,13 +350,13 @@ static void test_link__a_peer_that_returns_takes_over_its_name(void **state)
     struct link *router = bind_to(world, LINK_ROUTER, world->ipc);
     struct link *before = connect_to(world, LINK_DEALER, world->ipc);
     struct link *after = NULL;
-    struct frame in[PARTS_MAX];
+    struct part in[PARTS_MAX];
     bool heard = false;
 
     send_soon(world, before, "first life");
     assert_int_equal(receive_soon(world, router, in), 2);
-    frame_close(&in[0]);
-    frame_close(&in[1]);
+    part_close(&in[0]);
+    part_close(&in[1]);
     after = connect_to(world, LINK_DEALER, world->ipc);
 
     for (int i = 0; i < 200 && !heard; i++) {
@@ -368,8 +367,8 @@ static void test_link__a_peer_that_returns_takes_over_its_name(void **state)
         if (link_receive(router, in, PARTS_MAX, &count) == STATUS_OK) {
             assert_int_equal(count, 2);
             assert_frame(&in[1], "second life");
-            frame_close(&in[0]);
-            frame_close(&in[1]);
+            part_close(&in[0]);
+            part_close(&in[1]);
             heard = true;
         }
     }
@@ -398,14 +397,14 @@ static void test_link__says_busy_to_a_full_peer(void **state)
     assert_int_equal(
         link_connect(world->context, &options, "inproc://x", &push), STATUS_OK);
     for (; status == STATUS_OK && sent < 100; sent++) {
-        struct frame out[2] = {frame_of(long_text), frame_of("b")};
+        struct part out[2] = {frame_of(long_text), frame_of("b")};
 
         status = link_send(push, out, 2);
         if (status != STATUS_OK) {
             assert_frame(&out[0], long_text);
             assert_frame(&out[1], "b");
-            frame_close(&out[0]);
-            frame_close(&out[1]);
+            part_close(&out[0]);
+            part_close(&out[1]);
         }
     }
 
@@ -419,12 +418,12 @@ static void test_link__queues_nothing_for_a_peer_that_is_not_there(void **state)
 {
     struct world *world = *state;
     struct link *dealer = connect_to(world, LINK_DEALER, world->ipc);
-    struct frame out = frame_of(long_text);
+    struct part out = frame_of(long_text);
 
     assert_int_equal(link_send(dealer, &out, 1), STATUS_BUSY);
 
     assert_frame(&out, long_text);
-    frame_close(&out);
+    part_close(&out);
     link_close(dealer);
 }
 
@@ -434,16 +433,16 @@ static void test_link__drops_a_part_that_is_too_large(void **state)
     struct world *world = *state;
     struct link *router = bind_to(world, LINK_ROUTER, world->ipc);
     struct link *dealer = connect_to(world, LINK_DEALER, world->ipc);
-    struct frame large[2];
-    struct frame in[PARTS_MAX];
+    struct part large[2];
+    struct part in[PARTS_MAX];
 
     send_soon(world, dealer, "first");
     assert_int_equal(receive_soon(world, router, in), 2);
-    frame_close(&in[0]);
-    frame_close(&in[1]);
+    part_close(&in[0]);
+    part_close(&in[1]);
     large[0] = frame_of("head");
-    assert_int_equal(frame_init_size(&large[1], PART_BYTES_MAX + 1), STATUS_OK);
-    memset(frame_data(&large[1]), 'x', PART_BYTES_MAX + 1);
+    assert_int_equal(part_init_size(&large[1], PART_BYTES_MAX + 1), STATUS_OK);
+    memset(part_data(&large[1]), 'x', PART_BYTES_MAX + 1);
     assert_int_equal(link_send(dealer, large, 2), STATUS_OK);
 
     /* This one may still go into the connection that is being cut. */
@@ -455,8 +454,8 @@ static void test_link__drops_a_part_that_is_too_large(void **state)
         if (link_receive(router, in, PARTS_MAX, &count) == STATUS_OK) {
             assert_int_equal(count, 2);
             assert_frame(&in[1], "again"); /* and not "head" */
-            frame_close(&in[0]);
-            frame_close(&in[1]);
+            part_close(&in[0]);
+            part_close(&in[1]);
             link_close(dealer);
             link_close(router);
             return;
@@ -471,7 +470,7 @@ static void test_link__takes_a_part_of_exactly_the_limit(void **state)
     struct link *pull = bind_to(world, LINK_PULL, world->ipc);
     struct link *push = connect_to(world, LINK_PUSH, world->ipc);
     char text[PART_BYTES_MAX + 1];
-    struct frame in[PARTS_MAX];
+    struct part in[PARTS_MAX];
 
     memset(text, 'x', PART_BYTES_MAX);
     text[PART_BYTES_MAX] = '\0';
@@ -479,8 +478,8 @@ static void test_link__takes_a_part_of_exactly_the_limit(void **state)
     send_soon(world, push, text);
 
     assert_int_equal(receive_soon(world, pull, in), 1);
-    assert_int_equal(frame_size(&in[0]), PART_BYTES_MAX);
-    frame_close(&in[0]);
+    assert_int_equal(part_size(&in[0]), PART_BYTES_MAX);
+    part_close(&in[0]);
     link_close(push);
     link_close(pull);
 }
@@ -491,7 +490,7 @@ static void test_link__delivers_what_linger_allows(void **state)
     struct link_options options = options_of(LINK_PUSH);
     struct link *pull = bind_to(world, LINK_PULL, world->ipc);
     struct link *push = NULL;
-    struct frame in[PARTS_MAX];
+    struct part in[PARTS_MAX];
 
     options.linger_ms = 5000;
     options.heartbeat_ms = 200;
@@ -503,7 +502,7 @@ static void test_link__delivers_what_linger_allows(void **state)
 
     assert_int_equal(receive_soon(world, pull, in), 1);
     assert_frame(&in[0], "last words");
-    frame_close(&in[0]);
+    part_close(&in[0]);
     link_close(pull);
 }
 
@@ -561,7 +560,7 @@ static void test_link__binds_where_a_dead_process_left_its_file(void **state)
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     struct link *pull = NULL;
     struct link *push = NULL;
-    struct frame in[PARTS_MAX];
+    struct part in[PARTS_MAX];
 
     snprintf(address.sun_path, sizeof(address.sun_path), "%s/s",
              world->directory);
@@ -575,7 +574,7 @@ static void test_link__binds_where_a_dead_process_left_its_file(void **state)
     send_soon(world, push, "alive");
 
     assert_int_equal(receive_soon(world, pull, in), 1);
-    frame_close(&in[0]);
+    part_close(&in[0]);
     link_close(push);
     link_close(pull);
 }

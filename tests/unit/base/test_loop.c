@@ -109,19 +109,19 @@ static void open_pair(int i)
 
 static void send_one(int i)
 {
-    struct frame frame;
+    struct part part;
 
-    frame_init_empty(&frame);
-    assert_int_equal(link_send(world.outs[i], &frame, 1), STATUS_OK);
+    part_init_empty(&part);
+    assert_int_equal(link_send(world.outs[i], &part, 1), STATUS_OK);
 }
 
 static void receive_one(int i)
 {
-    struct frame frame;
+    struct part part;
     size_t count = 0;
 
-    assert_int_equal(link_receive(world.ins[i], &frame, 1, &count), STATUS_OK);
-    frame_close(&frame);
+    assert_int_equal(link_receive(world.ins[i], &part, 1, &count), STATUS_OK);
+    part_close(&part);
 }
 
 static void on_link_0(void *owner)

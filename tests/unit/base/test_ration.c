@@ -9,7 +9,7 @@
 
 static void test_ration__says_a_cause_once_a_minute(void **state)
 {
-    struct ration ration = {.causes = {{0}}};
+    struct ration ration = {.lines_count = 0};
     uint64_t cause = ration_cause(1, "w0", 2);
     uint64_t count = 0;
 
@@ -26,7 +26,7 @@ static void test_ration__says_a_cause_once_a_minute(void **state)
 
 static void test_ration__tells_causes_apart(void **state)
 {
-    struct ration ration = {.causes = {{0}}};
+    struct ration ration = {.lines_count = 0};
     uint64_t count = 0;
 
     (void)state;
@@ -40,7 +40,7 @@ static void test_ration__tells_causes_apart(void **state)
 
 static void test_ration__forgets_the_cause_silent_for_longest(void **state)
 {
-    struct ration ration = {.causes = {{0}}};
+    struct ration ration = {.lines_count = 0};
     uint64_t count = 0;
 
     (void)state;
@@ -54,12 +54,30 @@ static void test_ration__forgets_the_cause_silent_for_longest(void **state)
     assert_true(ration_take(&ration, 2, 103, &count));
 }
 
+/* Not even a thousand peers can fill the disk. */
+static void test_ration__all_causes_together_have_a_most(void **state)
+{
+    struct ration ration = {.lines_count = 0};
+    uint64_t count = 0;
+    int lines = 0;
+
+    (void)state;
+
+    for (uint64_t c = 1; c <= 5000; c++) {
+        lines += ration_take(&ration, c, c, &count);
+    }
+    assert_int_equal(lines, RATION_LINES_MAX);
+    assert_true(ration_take(&ration, 5000, RATION_PERIOD_MS, &count));
+    assert_int_equal(count, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ration__says_a_cause_once_a_minute),
         cmocka_unit_test(test_ration__tells_causes_apart),
         cmocka_unit_test(test_ration__forgets_the_cause_silent_for_longest),
+        cmocka_unit_test(test_ration__all_causes_together_have_a_most),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

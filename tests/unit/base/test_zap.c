@@ -111,11 +111,11 @@ static void connect_as(struct world *w, int pair, int far, const char *id)
 
 static bool send_text(struct world *w, struct link *link, const char *text)
 {
-    struct frame frame;
+    struct part part;
 
-    assert_int_equal(frame_init_copy(&frame, text, strlen(text)), STATUS_OK);
+    assert_int_equal(part_init_copy(&part, text, strlen(text)), STATUS_OK);
     for (int i = 0; i < TRIES_MAX; i++) {
-        if (link_send(link, &frame, 1) == STATUS_OK) {
+        if (link_send(link, &part, 1) == STATUS_OK) {
             return true;
         }
         if (zap_refused(w->zap) >= REFUSALS_SEEN) {
@@ -123,7 +123,7 @@ static bool send_text(struct world *w, struct link *link, const char *text)
         }
         assert_int_equal(loop_turn(w->loop, 1), STATUS_OK);
     }
-    frame_close(&frame);
+    part_close(&part);
     return false;
 }
 
@@ -131,15 +131,15 @@ static bool send_text(struct world *w, struct link *link, const char *text)
 static bool receive(struct world *w, struct curvekey *out_key, int *out_fd)
 {
     for (int i = 0; i < TRIES_MAX; i++) {
-        struct frame parts[2];
+        struct part parts[2];
         size_t count = 0;
 
         if (link_receive(w->router, parts, 2, &count) == STATUS_OK) {
             assert_int_equal(count, 2);
-            assert_true(frame_sender(&parts[1], out_key));
+            assert_true(part_sender(&parts[1], out_key));
             *out_fd = link_connection(&parts[1]);
-            frame_close(&parts[0]);
-            frame_close(&parts[1]);
+            part_close(&parts[0]);
+            part_close(&parts[1]);
             return true;
         }
         assert_int_equal(loop_turn(w->loop, 1), STATUS_OK);
@@ -228,17 +228,17 @@ static void test_zap__a_plain_peer_does_not_come_in(void **state)
     struct world *w = *state;
     const struct link_options options = {.kind = LINK_DEALER,
                                          .part_bytes_max = 1000};
-    struct frame frame;
+    struct part part;
 
     assert_int_equal(link_connect(w->context, &options,
                                   link_endpoint(w->router), &w->dealer),
                      STATUS_OK);
-    frame_init_empty(&frame);
+    part_init_empty(&part);
     for (int i = 0; i < 300; i++) {
-        assert_int_equal(link_send(w->dealer, &frame, 1), STATUS_BUSY);
+        assert_int_equal(link_send(w->dealer, &part, 1), STATUS_BUSY);
         assert_int_equal(loop_turn(w->loop, 1), STATUS_OK);
     }
-    frame_close(&frame);
+    part_close(&part);
     assert_int_equal(w->asked, 0);
 }
 

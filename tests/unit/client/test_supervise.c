@@ -32,13 +32,18 @@ static void test_supervise__ends_with_a_coordinator_that_ends_in_peace(
     assert_int_equal(child_judge(&child, 90000, exited(0)), VERDICT_END);
 }
 
-static void test_supervise__restarts_what_was_killed(void **state)
+static void test_supervise__restarts_at_once_what_was_killed(void **state)
 {
     struct child child = child_of(CHILD_COORDINATOR);
 
     (void)state;
     assert_int_equal(child_judge(&child, 90000, killed(9)), VERDICT_RESTART);
-    assert_int_equal(child.restart_ms, 90000 + CHILD_PAUSE_MS);
+    assert_int_equal(child.restart_ms, 90000);
+
+    child.started_ms = 90000;
+    assert_int_equal(child_judge(&child, 90000 + CHILD_SHORT_MS, killed(9)),
+                     VERDICT_RESTART);
+    assert_int_equal(child.restart_ms, 90000 + CHILD_SHORT_MS);
 }
 
 static void test_supervise__does_not_try_again_what_is_bad_usage(void **state)
@@ -77,8 +82,8 @@ static void test_supervise__doubles_the_pause_up_to_a_limit(void **state)
     uint64_t pause_ms = CHILD_PAUSE_MS;
 
     (void)state;
-    for (int i = 0; i < 9; i++) {
-        now_ms += CHILD_SHORT_MS; /* long enough to be a life */
+    for (int i = 0; i < CHILD_FAILURES_MAX - 1; i++) {
+        now_ms += CHILD_SHORT_MS - 1; /* not long enough to be a life */
         assert_int_equal(child_judge(&child, now_ms, killed(11)),
                          VERDICT_RESTART);
         assert_int_equal(child.restart_ms, now_ms + pause_ms);
@@ -88,9 +93,9 @@ static void test_supervise__doubles_the_pause_up_to_a_limit(void **state)
         child.started_ms = now_ms;
     }
 
-    now_ms += CHILD_WINDOW_MS; /* it lived well since */
+    now_ms += CHILD_SHORT_MS; /* it lived */
     (void)child_judge(&child, now_ms, killed(11));
-    assert_int_equal(child.restart_ms, now_ms + CHILD_PAUSE_MS);
+    assert_int_equal(child.restart_ms, now_ms);
 }
 
 static void test_supervise__gives_up_what_cannot_be_started(void **state)
@@ -128,7 +133,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(
             test_supervise__ends_with_a_coordinator_that_ends_in_peace),
-        cmocka_unit_test(test_supervise__restarts_what_was_killed),
+        cmocka_unit_test(test_supervise__restarts_at_once_what_was_killed),
         cmocka_unit_test(test_supervise__does_not_try_again_what_is_bad_usage),
         cmocka_unit_test(test_supervise__waits_for_a_store_that_is_being_left),
         cmocka_unit_test(

@@ -194,6 +194,7 @@ static void test_watch__hides_what_comes_by_the_hundred(void **state)
     (void)state;
     assert_true(watch_shows("grow"));
     assert_true(watch_shows("fault"));
+    assert_true(watch_shows("recovered"));
     assert_false(watch_shows("renew"));
     assert_false(watch_shows("decision"));
 }

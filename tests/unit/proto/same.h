@@ -232,6 +232,7 @@ static inline void assert_same_assign(const struct wire_assign *a,
     SAME(from_point);
     SAME(point_line);
     SAME(point_interval);
+    SAME(point_term);
     SAME(holders_count);
     assert_same_peers(a->holders, b->holders, a->holders_count);
     SAME(sources_count);

@@ -310,6 +310,7 @@ static inline void sample_from_point(struct sample *sample,
     assign->from_point = true;
     assign->point_line = 3;
     assign->point_interval = 20;
+    assign->point_term = 6;
     assign->holders_count = 2;
     assign->holders = sample->holders;
     assign->sources_count = SAMPLE_SHARDS;
@@ -377,7 +378,7 @@ static inline void sample_wire(struct sample *sample,
         wire->drop = (struct wire_drop){2, 5, true};
         break;
     case WIRE_KEPT:
-        wire->kept = (struct wire_kept){2, 3, 20, 1, 2, 300};
+        wire->kept = (struct wire_kept){2, 3, 20, 1, 2, 300, 6};
         break;
     case WIRE_ROSTER:
         memset(sample->roster, 0x4b, sizeof(sample->roster));

@@ -12,8 +12,8 @@
 
 /* The job of good_text, field by field. */
 static const char golden_hex[] =
-    /* "CJOB", format 2 */
-    "434A4F420200"
+    /* "CJOB", format 3 */
+    "434A4F420300"
     /* name "ab" */
     "02006162"
     /* seed */
@@ -65,7 +65,9 @@ static const char golden_hex[] =
     /* keep: every, on, last */
     "C800000000000000BE02000032000000"
     /* run: workers, at least, threads */
-    "020000000000000001000000";
+    "020000000000000001000000"
+    /* store.mirror "/m" */
+    "02002F6D";
 
 enum { GOLDEN_BYTES = (sizeof(golden_hex) - 1) / 2 };
 
@@ -94,7 +96,8 @@ static const char good_text[] =
     "report: {every: 50 steps}\n"
     "plasticity: {prune: {policy: contribution, below: 5% of mean}}\n"
     "keep: {every: 200 steps, on: [grow, prune, task], last: 50}\n"
-    "run: {workers: 2}\n";
+    "run: {workers: 2}\n"
+    "store: {mirror: /m}\n";
 
 static void job_of(const char *text, struct job_spec *out)
 {
@@ -181,7 +184,7 @@ static void test_jobcode__tells_a_newer_format_from_damage(void **state)
 
     (void)state;
     memcpy(bytes, golden, GOLDEN_BYTES);
-    bytes[4] = 3;
+    bytes[4] = 4;
     assert_int_equal(jobcode_decode(bytes, sizeof(bytes), &spec),
                      STATUS_UNSUPPORTED);
     bytes[0] = 'X';
@@ -189,22 +192,30 @@ static void test_jobcode__tells_a_newer_format_from_damage(void **state)
                      STATUS_CORRUPT);
 }
 
-/* Format 1 lacks the least number of workers, four bytes before threads. */
-static void test_jobcode__reads_the_format_before(void **state)
+/* Format 1 lacks the least number of workers, four bytes before threads, and
+ * format 2 the mirror, the last four. */
+static void test_jobcode__reads_the_formats_before(void **state)
 {
+    const size_t shorter = GOLDEN_BYTES - 4;
     unsigned char bytes[GOLDEN_BYTES];
     unsigned char again[JOBCODE_BYTES_MAX];
     struct job_spec spec;
 
     (void)state;
-    memcpy(bytes, golden, GOLDEN_BYTES);
-    memmove(&bytes[GOLDEN_BYTES - 8], &bytes[GOLDEN_BYTES - 4], 4);
-    bytes[4] = 1;
+    for (unsigned char format = 2; format >= 1; format--) {
+        size_t size = format == 2 ? shorter : shorter - 4;
 
-    assert_int_equal(jobcode_decode(bytes, GOLDEN_BYTES - 4, &spec), STATUS_OK);
+        memcpy(bytes, golden, GOLDEN_BYTES);
+        if (format == 1) {
+            memmove(&bytes[shorter - 8], &bytes[shorter - 4], 4);
+        }
+        bytes[4] = format;
+        assert_int_equal(jobcode_decode(bytes, size, &spec), STATUS_OK);
+        assert_string_equal(spec.store.mirror, "");
 
-    assert_int_equal(jobcode_encode(&spec, again), GOLDEN_BYTES);
-    assert_memory_equal(again, golden, GOLDEN_BYTES);
+        assert_int_equal(jobcode_encode(&spec, again), GOLDEN_BYTES - 2);
+        assert_memory_equal(again, golden, shorter);
+    }
 }
 
 static void test_jobcode__leaves_the_job_untouched_where_a_field_is_wrong(
@@ -216,7 +227,7 @@ static void test_jobcode__leaves_the_job_untouched_where_a_field_is_wrong(
 
     (void)state;
     memcpy(bytes, golden, GOLDEN_BYTES);
-    bytes[GOLDEN_BYTES - 12] = 65; /* run.workers */
+    bytes[GOLDEN_BYTES - 16] = 65; /* run.workers */
     memset(&spec, 0x5A, sizeof(spec));
     memset(&before, 0x5A, sizeof(before));
 
@@ -237,6 +248,8 @@ static void test_jobcode__has_room_for_the_largest_job(void **state)
     job_of(good_text, &spec);
     memset(spec.name, 'n', sizeof(spec.name) - 1);
     memset(spec.data.dir, 'd', sizeof(spec.data.dir) - 1);
+    memset(spec.store.mirror, '/',
+           sizeof(spec.store.mirror) - 1 - MIRROR_NAME_BYTES);
     spec.data.task_specs_count = TASK_SPECS_MAX;
     for (uint32_t i = 1; i < TASK_SPECS_MAX; i++) {
         spec.data.task_specs[i] = spec.data.task_specs[0];
@@ -268,7 +281,7 @@ int main(void)
         cmocka_unit_test(test_jobcode__refuses_more_bytes),
         cmocka_unit_test(test_jobcode__survives_every_byte_changed),
         cmocka_unit_test(test_jobcode__tells_a_newer_format_from_damage),
-        cmocka_unit_test(test_jobcode__reads_the_format_before),
+        cmocka_unit_test(test_jobcode__reads_the_formats_before),
         cmocka_unit_test(
             test_jobcode__leaves_the_job_untouched_where_a_field_is_wrong),
         cmocka_unit_test(test_jobcode__has_room_for_the_largest_job),

@@ -236,11 +236,13 @@ static const struct broken files[] = {
      "    4 | loss: huber\n"
      "      |       ^~~~~\n"
      "   like this: loss: cross-entropy\n"
-     "bad.yaml:5:9: error: store.mirror: not in this release; copy the store's "
-     "directory while no coordinator runs on it\n"
-     "    5 | store: {mirror: /m}\n"
-     "      |         ^~~~~~\n"
-     "2 errors\n"},
+     "1 error\n"},
+    {WHOLE "store: {mirror: far/off}\n",
+     {NULL},
+     "bad.yaml:4:17: error: store.mirror: must be an absolute path\n"
+     "    4 | store: {mirror: far/off}\n"
+     "      |                 ^~~~~~~\n"
+     "1 error\n"},
     {DATA "  path: a.csv\n"
           "  target: t\n"
           "  inputs: [a]\n"

@@ -153,6 +153,7 @@ static void assert_same_from_worker(const struct wire *a, const struct wire *b)
         SAME(kept.layer);
         SAME(kept.shard);
         SAME(kept.cost_us);
+        SAME(kept.term);
         break;
     default:
         break;
@@ -341,9 +342,9 @@ static void test_wire__has_these_bytes(void **state)
         {WIRE_HEARTBEAT, 19,
          "\x12\x11\x08\x04\x10\xac\x02\x18\xf0\xa2\x04"
          "\x20\x02\x28\xf4\x03\x30\xd8\x04"},
-        {WIRE_KEPT, 15,
-         "\x4a\x0d\x08\x02\x10\x03\x18\x14\x20\x01\x28\x02"
-         "\x30\xac\x02"},
+        {WIRE_KEPT, 17,
+         "\x4a\x0f\x08\x02\x10\x03\x18\x14\x20\x01\x28\x02"
+         "\x30\xac\x02\x38\x06"},
         {WIRE_LEAVE, 2, "\x52\x00"},
         {WIRE_DROP, 9, "\xb2\x04\x06\x08\x02\x10\x05\x18\x01"},
         {WIRE_GOODBYE, 2, "\x42\x00"},

@@ -53,6 +53,7 @@ static void point_at(Cajal__V1__Assign *assign)
     memset(sources, 0, sizeof(sources));
     assign->n_records = 0;
     assign->from_point = true;
+    assign->point_term = 1;
     assign->holders = assign->peers;
     assign->n_holders = assign->n_peers;
     assign->sources = sources;
@@ -190,6 +191,7 @@ static void point_at(Cajal__V1__Assign *assign)
       point_at(e->assign); e->assign->n_records = records)                     \
     X(ASSIGN, point_interval, point_at(e->assign);                             \
       e->assign->point_interval = UINT64_MAX)                                  \
+    X(ASSIGN, point_term, point_at(e->assign); e->assign->point_term = 0)      \
     X(ASSIGN, no_holders, point_at(e->assign); e->assign->n_holders = 0)       \
     X(ASSIGN, holders, point_at(e->assign);                                    \
       e->assign->holders = repeated(e->assign->peers[0], 65);                  \
@@ -204,6 +206,7 @@ static void point_at(Cajal__V1__Assign *assign)
       e->assign->n_sources = LAYERS_MAX * SHARDS_MAX + 1)                      \
     X(ASSIGN, source, point_at(e->assign); e->assign->sources[3] = 2)          \
     X(KEPT, job, e->kept->job = 0)                                             \
+    X(KEPT, term, e->kept->term = 0)                                           \
     X(KEPT, interval, e->kept->interval = UINT64_MAX)                          \
     X(KEPT, layer, e->kept->layer = LAYERS_MAX)                                \
     X(KEPT, shard, e->kept->shard = SHARDS_MAX)                                \

@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "storage/fault.h"
-#include "storage/internal.h"
+#include "storage/inside.h"
 
 #include <dirent.h>
 #include <fcntl.h>

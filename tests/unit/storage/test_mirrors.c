@@ -5,6 +5,7 @@
 
 #include <signal.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 enum { JOB = 3, OTHER = 4 };
 
@@ -235,6 +236,223 @@ static void test_mirrors__survive_each_failed_allocation(void **state)
     assert_int_equal(rebuilt.batches, 2);
 }
 
+/* --- By rule: a job's record is the path of its mirror, "" for none --- */
+
+struct rule {
+    const char *dir;
+    unsigned asked;
+    bool rests;
+};
+
+static enum status follow_rule(void *owner,
+                               uint64_t job,
+                               const void *record,
+                               size_t size,
+                               struct store_mirror_place *out)
+{
+    struct rule *rule = owner;
+
+    (void)job;
+    rule->asked++;
+    out->rests = rule->rests;
+    if (size == 0) {
+        return STATUS_NOT_FOUND;
+    }
+    (void)snprintf(out->path, sizeof(out->path), "%s/%.*s", rule->dir,
+                   (int)size, (const char *)record);
+    return STATUS_OK;
+}
+
+static enum status put_job(struct fixture *f, uint64_t job, const char *record)
+{
+    struct batch *batch = make_batch();
+
+    assert_int_equal(batch_put_job(batch, job, record, strlen(record)),
+                     STATUS_OK);
+    return apply(f, batch);
+}
+
+static void test_mirrors__by_rule_are_opened_where_a_job_is_written(
+    void **state)
+{
+    struct fixture *f = *state;
+    struct rule rule = {.dir = f->dir};
+    struct store_rebuilt rebuilt;
+    uint64_t job = 0;
+
+    (void)snprintf(path, sizeof(path), "%s/a.mirror", f->dir);
+    store_mirror_by(f->store, follow_rule, &rule);
+    assert_int_equal(put_job(f, JOB, "a.mirror"), STATUS_OK);
+    assert_int_equal(put_job(f, OTHER, ""), STATUS_OK);
+    assert_int_equal(commit(f, 1), STATUS_OK);
+    rule.asked = 0;
+    assert_int_equal(commit(f, 2), STATUS_OK);
+    assert_int_equal(rule.asked, 0); /* both are known */
+
+    /* The next process knows nothing, and finds the file by the record. */
+    fixture_close(f);
+    fixture_open(f);
+    rule.rests = true;
+    store_mirror_by(f->store, follow_rule, &rule);
+    assert_int_equal(commit(f, 3), STATUS_OK);
+
+    assert_int_equal(store_mirror_job(path, &job), STATUS_OK);
+    assert_int_equal(job, JOB);
+    fixture_close(rebuild(f, &rebuilt));
+    assert_int_equal(rebuilt.batches, 4);
+}
+
+static void test_mirrors__by_rule_that_fail_say_which(void **state)
+{
+    struct fixture *f = *state;
+    struct rule rule = {.dir = "/proc/none"};
+    const char *fault = NULL;
+    uint64_t job = 0;
+
+    store_mirror_by(f->store, follow_rule, &rule);
+    assert_int_equal(put_job(f, OTHER, ""), STATUS_OK);
+    assert_null(store_mirror_fault(f->store, &job));
+    assert_int_equal(put_job(f, JOB, "a.mirror"), STATUS_IO);
+    fault = store_mirror_fault(f->store, &job);
+    assert_non_null(fault);
+    assert_non_null(strstr(fault, "/proc/none/a.mirror"));
+    assert_int_equal(job, JOB);
+
+    rule.dir = f->dir; /* it is tried again */
+    assert_int_equal(put_job(f, JOB, "a.mirror"), STATUS_OK);
+    assert_null(store_mirror_fault(f->store, &job));
+}
+
+/* What is written to a file that has been removed is lost. */
+static void test_mirrors__that_are_gone_refuse_the_batch(void **state)
+{
+    struct fixture *f = *state;
+    struct rule rule = {.dir = f->dir};
+    char aside[sizeof(path) + 8];
+    uint64_t job = 0;
+
+    (void)snprintf(path, sizeof(path), "%s/a.mirror", f->dir);
+    (void)snprintf(aside, sizeof(aside), "%s.aside", path);
+    store_mirror_by(f->store, follow_rule, &rule);
+    assert_int_equal(put_job(f, JOB, "a.mirror"), STATUS_OK);
+    assert_int_equal(link(path, aside), 0);
+    assert_int_equal(commit(f, 1), STATUS_OK);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(unlink(aside), 0);
+
+    assert_int_equal(commit(f, 2), STATUS_IO);
+    assert_non_null(store_mirror_fault(f->store, &job));
+    assert_int_equal(commit(f, 2), STATUS_CORRUPT); /* an empty one is none */
+    assert_head(f, JOB, 1);
+}
+
+static void test_mirrors__go_on_where_they_were_rebuilt_from(void **state)
+{
+    struct fixture *f = *state;
+    struct store_rebuilt rebuilt;
+    struct fixture *other;
+    struct stat info;
+
+    assert_int_equal(begin(f), STATUS_OK);
+    assert_int_equal(commit(f, 1), STATUS_OK);
+    assert_int_equal(commit(f, 2), STATUS_OK);
+    store_unmirror(f->store, JOB);
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(truncate(path, info.st_size - 5), 0); /* torn */
+
+    other = rebuild(f, &rebuilt);
+    assert_int_equal(rebuilt.batches, 1);
+    assert_true(rebuilt.lost > 0);
+    assert_int_equal(
+        store_mirror(other->store, JOB, path, other->why, sizeof(other->why)),
+        STATUS_OK);
+    assert_int_equal(commit(other, 2), STATUS_OK);
+    fixture_close(other);
+    assert_int_equal(begin(f), STATUS_OK); /* as far as the first store */
+}
+
+/* Two stores with one mirror: the one that is behind must not cut it off. */
+static void test_mirrors__refuse_a_store_that_is_behind(void **state)
+{
+    struct fixture *f = *state;
+    struct store_rebuilt rebuilt;
+    struct fixture *other;
+    struct stat before;
+    struct stat after;
+
+    assert_int_equal(begin(f), STATUS_OK);
+    assert_int_equal(commit(f, 1), STATUS_OK);
+    other = rebuild(f, &rebuilt);
+    assert_int_equal(commit(f, 2), STATUS_OK);
+    assert_int_equal(commit(f, 3), STATUS_OK);
+    assert_int_equal(stat(path, &before), 0);
+
+    assert_int_equal(
+        store_mirror(other->store, JOB, path, other->why, sizeof(other->why)),
+        STATUS_STALE);
+    assert_non_null(strstr(other->why, "gone further"));
+    assert_int_equal(stat(path, &after), 0);
+    assert_int_equal(before.st_size, after.st_size);
+    fixture_close(other);
+}
+
+static void test_mirrors__are_told_of_drops(void **state)
+{
+    struct fixture *f = *state;
+    const uint64_t numbers[] = {1, 2, 3};
+    struct store_rebuilt rebuilt;
+    struct fixture *other;
+    uint64_t dropped = 0;
+    uint64_t wall_ms = 0;
+    unsigned char *bytes = NULL;
+    size_t size = 0;
+
+    assert_int_equal(begin(f), STATUS_OK);
+    for (uint32_t number = 1; number <= 3; number++) {
+        assert_int_equal(commit(f, number), STATUS_OK);
+    }
+    assert_int_equal(
+        store_drop_versions(f->store, JOB, numbers, 3, 1234, &dropped),
+        STATUS_OK);
+    assert_int_equal(dropped, 2); /* not the head */
+
+    other = rebuild(f, &rebuilt);
+    assert_int_equal(store_get_version(other->store, JOB, 1, &bytes, &size),
+                     STATUS_NOT_FOUND);
+    assert_int_equal(
+        store_get_dropped(other->store, JOB, 2, &wall_ms, &bytes, &size),
+        STATUS_OK);
+    assert_int_equal(wall_ms, 1234);
+    mem_free(bytes);
+    assert_int_equal(store_get_version(other->store, JOB, 3, &bytes, &size),
+                     STATUS_OK);
+    mem_free(bytes);
+    fixture_close(other);
+}
+
+/* One job's mirror fails: what another's was given by the batch before stays.
+ */
+static void test_mirrors__keep_what_counts_where_another_fails(void **state)
+{
+    struct fixture *f = *state;
+    struct rule rule = {.dir = f->dir};
+    struct batch *batch = make_batch();
+    struct store_rebuilt rebuilt;
+
+    (void)snprintf(path, sizeof(path), "%s/a.mirror", f->dir);
+    store_mirror_by(f->store, follow_rule, &rule);
+    assert_int_equal(put_job(f, JOB, "a.mirror"), STATUS_OK);
+    assert_int_equal(commit(f, 1), STATUS_OK);
+    add_text(batch, LOG_JOURNAL, JOB, "lost");
+    assert_int_equal(batch_put_job(batch, 9, "no/such/b.mirror", 16),
+                     STATUS_OK);
+    assert_int_equal(apply(f, batch), STATUS_IO);
+
+    fixture_close(rebuild(f, &rebuilt));
+    assert_int_equal(rebuilt.batches, 2);
+    assert_int_equal(rebuilt.lost, 0);
+}
+
 #define TEST(name)                                                             \
     cmocka_unit_test_setup_teardown(name, fixture_setup_open, fixture_teardown)
 
@@ -248,6 +466,13 @@ int main(void)
         TEST(test_mirrors__that_are_full_refuse_the_batch),
         TEST(test_mirrors__refuse_a_file_that_is_taken),
         TEST(test_mirrors__survive_each_failed_allocation),
+        TEST(test_mirrors__by_rule_are_opened_where_a_job_is_written),
+        TEST(test_mirrors__by_rule_that_fail_say_which),
+        TEST(test_mirrors__that_are_gone_refuse_the_batch),
+        TEST(test_mirrors__go_on_where_they_were_rebuilt_from),
+        TEST(test_mirrors__refuse_a_store_that_is_behind),
+        TEST(test_mirrors__are_told_of_drops),
+        TEST(test_mirrors__keep_what_counts_where_another_fails),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -120,6 +120,8 @@ static void fake_hello(struct fakeworld *w, uint32_t worker)
     e->message.hello.incarnation = w->workers[worker].incarnation;
     e->message.hello.protocol = WIRE_PROTOCOL;
     e->message.hello.threads = 1;
+    e->message.hello.key.b[0] = (unsigned char)(worker + 1);
+    e->message.hello.curve = true;
 }
 
 static void fake_lose(struct fakeworld *w, uint32_t worker)

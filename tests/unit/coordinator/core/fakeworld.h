@@ -86,7 +86,8 @@ static void fake_kept(struct fakeworld *w,
                              .interval = grant->interval,
                              .layer = layer,
                              .shard = shard,
-                             .cost_us = 100};
+                             .cost_us = 100,
+                             .term = grant->term};
 
     fake_tell_kept(w, number, &kept);
     kept.cost_us = 0;

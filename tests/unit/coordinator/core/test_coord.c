@@ -1,6 +1,6 @@
 #include "tests/unit/coordinator/core/fakeworld.h"
 
-#include "coordinator/core/coord_parts.h"
+#include "coordinator/core/coord_inside.h"
 
 static int setup(void **state)
 {

@@ -188,6 +188,26 @@ static void test_elastic__a_drain_moves_the_shards_and_is_answered(void **state)
     end(e);
 }
 
+static void test_elastic__points_that_are_off_are_made_to_move_alone(
+    void **state)
+{
+    struct elastic *e = begin(3, 2, 2);
+    uint32_t before = 0;
+
+    (void)state;
+    e->w.coord->points_off = true;
+    fake_run(&e->w, 100); /* one that was in the making may still come */
+    before = e->w.points_count;
+    e->w.now_ms += 2000;
+    fake_run(&e->w, 100);
+    assert_int_equal(e->w.points_count, before);
+    ask(e, 90, REQUEST_DRAIN, 0);
+    end_undisturbed(e);
+
+    assert_int_equal(e->w.points_count, before + 1);
+    end(e);
+}
+
 static void test_elastic__a_drain_that_nobody_could_follow_is_refused(
     void **state)
 {
@@ -288,6 +308,25 @@ static void test_elastic__a_drained_worker_that_dies_is_told_of(void **state)
     assert_true(said(&e->w, "w1 was lost while it was drained"));
     assert_int_equal(job_of(e)->record.state, JOB_FINISHED);
     assert_string_equal(e->w.journal, e->quiet.journal);
+    end(e);
+}
+
+static void test_elastic__a_drain_of_a_worker_that_is_lost_is_answered(
+    void **state)
+{
+    struct elastic *e = begin(3, 1, 2);
+
+    (void)state;
+    fake_lose(&e->w, 2);
+    fake_run(&e->w, 20);
+    ask(e, 3, REQUEST_DRAIN, 2);
+    fake_run(&e->w, 1);
+    fake_hello(&e->w, 2);
+    fake_run(&e->w, 40);
+
+    assert_true(said(&e->w, "reply w2 is not here and hosts nothing; it stays "
+                            "cordoned"));
+    assert_string_equal(coord_worker_state(e->w.coord, 2), "cordoned");
     end(e);
 }
 
@@ -440,6 +479,71 @@ static void test_elastic__a_move_whose_state_cannot_be_kept_is_tried_later(
     end(e);
 }
 
+static void test_elastic__a_move_without_its_record_says_that_it_goes_back(
+    void **state)
+{
+    struct elastic *e = begin_moving(3);
+
+    (void)state;
+    answer_points(e);
+    e->w.no_point = true;
+    fake_run(&e->w, ENOUGH);
+
+    assert_true(said(&e->w, "the record of the state kept in memory cannot be "
+                            "read; back to v3 at step 180"));
+    assert_false(said(&e->w, "goes on at step"));
+    assert_int_equal(job_of(e)->record.state, JOB_FINISHED);
+    assert_string_equal(e->w.journal, e->quiet.journal);
+    end(e);
+}
+
+static void test_elastic__a_copy_lost_in_a_move_is_told_of(void **state)
+{
+    struct elastic *e = begin(3, 1, 2);
+
+    (void)state;
+    e->w.no_buddies = true;
+    e->w.hold_points = true;
+    ask(e, 2, REQUEST_DRAIN, 0);
+    fake_run(&e->w, 1000);
+    assert_true(job_of(e)->moving);
+    answer_points(e);
+    fake_lose(&e->w, 1); /* while the record is read */
+    fake_run(&e->w, ENOUGH);
+
+    assert_true(said(&e->w, "a copy of the state kept in memory is lost with "
+                            "its worker; back to v3 at step 180"));
+    assert_false(said(&e->w, "goes on at step"));
+    assert_int_equal(job_of(e)->record.state, JOB_FINISHED);
+    assert_string_equal(e->w.journal, e->quiet.journal);
+    end(e);
+}
+
+static void test_elastic__a_setting_does_not_wait_for_a_move_that_strands(
+    void **state)
+{
+    struct elastic *e = begin(3, 2, 2);
+
+    (void)state;
+    e->w.hold_points = true;
+    ask(e, 2, REQUEST_DRAIN, 0);
+    fake_run(&e->w, 1000);
+    assert_true(job_of(e)->moving);
+    ask(e, 3, REQUEST_CORDON, 2);
+    fake_request(&e->w, (struct request){.id = 4,
+                                         .kind = REQUEST_SET,
+                                         .job = 1,
+                                         .setting = SETTING_RATE,
+                                         .value = 0.25});
+    fake_run(&e->w, 1000);
+    answer_points(e);
+    fake_run(&e->w, 40);
+
+    assert_int_equal(job_of(e)->phase, PHASE_WAITING);
+    assert_true(said(&e->w, "the job stopped before the setting took effect"));
+    end(e);
+}
+
 static void test_elastic__a_shutdown_in_a_move_comes_to_its_end(void **state)
 {
     struct elastic *e = begin_moving(3);
@@ -584,6 +688,8 @@ int main(void)
         cmocka_unit_test(
             test_elastic__a_drain_moves_the_shards_and_is_answered),
         cmocka_unit_test(
+            test_elastic__points_that_are_off_are_made_to_move_alone),
+        cmocka_unit_test(
             test_elastic__a_drain_that_nobody_could_follow_is_refused),
         cmocka_unit_test(test_elastic__two_drains_at_once_leave_one_worker),
         cmocka_unit_test(test_elastic__a_second_drain_of_a_worker_is_refused),
@@ -601,6 +707,13 @@ int main(void)
             test_elastic__a_worker_that_dies_in_a_move_rolls_it_back),
         cmocka_unit_test(
             test_elastic__a_move_whose_state_cannot_be_kept_is_tried_later),
+        cmocka_unit_test(
+            test_elastic__a_move_without_its_record_says_that_it_goes_back),
+        cmocka_unit_test(test_elastic__a_copy_lost_in_a_move_is_told_of),
+        cmocka_unit_test(
+            test_elastic__a_setting_does_not_wait_for_a_move_that_strands),
+        cmocka_unit_test(
+            test_elastic__a_drain_of_a_worker_that_is_lost_is_answered),
         cmocka_unit_test(test_elastic__a_shutdown_in_a_move_comes_to_its_end),
         cmocka_unit_test(
             test_elastic__a_lost_worker_leaves_the_job_to_the_others),

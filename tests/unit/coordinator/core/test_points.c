@@ -228,7 +228,11 @@ static void test_points__a_job_goes_back_to_the_buddies_copies(void **state)
     assert_int_equal(job_of(w)->record.replayed_steps, done - step);
     assert_int_equal(from_point(w), 2); /* w2 has been idle, and takes over */
     run_until(w, PHASE_RUNNING);
+    assert_false(said(w, "goes on "));
     assert_same_end(w);
+    assert_true(said(w, " s after it stopped, "));
+    assert_true(said(w, " steps to compute again"));
+    assert_true(said(w, "is where it was, "));
     assert_true(w->checks > 0);
     assert_int_equal(job_of(w)->record.replayed_steps, done - step);
 }
@@ -246,6 +250,8 @@ static void test_points__names_who_gives_the_copies(void **state)
 
     assert_int_equal(job->holders_count, 1);
     assert_int_equal(job->holders[0].worker, 0);
+    assert_true(job->holders[0].curve); /* and whom to expect there */
+    assert_int_equal(job->holders[0].key.b[0], 1);
     for (uint32_t s = 0; s < job->owners_count; s++) {
         assert_int_equal(job->sources[s], 0);
     }
@@ -563,7 +569,8 @@ static void test_points__of_jobs_that_rest_are_not_wanted(void **state)
     assert_int_equal(w->workers[2].forgets, 2);
 }
 
-static void test_points__of_no_shard_or_interval_change_nothing(void **state)
+static void test_points__of_no_shard_interval_or_term_change_nothing(
+    void **state)
 {
     struct fakeworld *w = *state;
     struct wire_kept kept = {.job = 1, .interval = 999};
@@ -572,6 +579,9 @@ static void test_points__of_no_shard_or_interval_change_nothing(void **state)
     run_until_kept(w, 0);
     fake_tell_kept(w, 2, &kept);
     kept.interval = job_of(w)->point.interval;
+    kept.term = job_of(w)->point.term - 1; /* it may be another boundary */
+    fake_tell_kept(w, 2, &kept);
+    kept.term++;
     kept.layer = LAYERS_MAX - 1;
     fake_tell_kept(w, 2, &kept);
     kept.layer = 0;
@@ -614,6 +624,7 @@ static void start_again(struct fakeworld *w)
     ev.record.resume = true;
     ev.record.has_point = true;
     ev.record.line = point->line;
+    ev.record.term = point->begun->term;
     ev.record.interval = point->interval;
     ev.record.step = point->step;
     fake_step(w, &ev);
@@ -626,8 +637,12 @@ static void tell_all_kept(struct fakeworld *w,
 {
     for (uint32_t l = 0; l < layers; l++) {
         for (uint32_t s = 0; s < (l < 2 ? 3 : 1); s++) {
-            const struct wire_kept kept = {
-                .job = 1, .interval = interval, .layer = l, .shard = s};
+            const struct version *point = w->points[w->points_count - 1];
+            const struct wire_kept kept = {.job = 1,
+                                           .interval = interval,
+                                           .layer = l,
+                                           .shard = s,
+                                           .term = point->begun->term};
 
             fake_tell_kept(w, worker, &kept);
         }
@@ -772,7 +787,7 @@ int main(void)
         TEST(test_points__that_the_store_has_lost_cost_steps_alone),
         TEST(test_points__are_forgotten_where_a_job_rests),
         TEST(test_points__of_jobs_that_rest_are_not_wanted),
-        TEST(test_points__of_no_shard_or_interval_change_nothing),
+        TEST(test_points__of_no_shard_interval_or_term_change_nothing),
         TEST(test_points__a_new_coordinator_gathers_the_copies),
         TEST(test_points__what_is_not_there_in_time_is_done_without),
         TEST(test_points__a_new_coordinator_counts_what_is_computed_again),

@@ -2,6 +2,8 @@
  * form. */
 #include "tests/unit/coordinator/core/fakeworld.h"
 
+#include "coordinator/core/job_points.h"
+
 static int setup(void **state)
 {
     struct fakeworld *w = mem_new(sizeof(*w));
@@ -401,6 +403,76 @@ static void test_setbacks__who_stays_silent_is_spared_but_once(void **state)
     assert_int_equal(members_present(&w->coord->members), 0);
 }
 
+/* A buddy has no room for second copies: no point is ever complete. */
+static void test_setbacks__a_point_that_never_comes_stops_no_drain(void **state)
+{
+    struct fakeworld *w = *state;
+    struct job_spec spec = fake_spec();
+    struct job *job = job_of(w);
+    uint64_t head = 0;
+
+    w->keeps = true;
+    w->no_buddies = true;
+    spec.run.workers_min = 1;
+    spec.report_every_steps = 5;
+    fake_launch(w, &spec);
+    while (!job->making.used) {
+        fake_run(w, 1);
+    }
+    head = job->record.head;
+    fake_request(
+        w, (struct request){
+               .id = 2, .kind = REQUEST_DRAIN, .worker = 1, .wait_ms = 1000});
+    while (!w->coord->members.items[1].draining) {
+        fake_run(w, 1);
+    }
+    pass_time(w, KEEP_PATIENCE_MS, 3);
+    job->moved_ms = w->now_ms; /* it ran, meanwhile */
+    for (uint32_t i = 0; i < 300 && !job->moving; i++) {
+        fake_run(w, 1);
+    }
+    assert_true(job->moving);
+    assert_int_equal(job->record.head, head);
+}
+
+/* It had run from a state kept in memory before. */
+static void test_setbacks__a_head_that_is_damaged_ends_the_job(void **state)
+{
+    struct fakeworld *w = *state;
+    struct job_spec spec = fake_spec();
+    struct job *job = job_of(w);
+    struct fake_event *e = NULL;
+
+    w->keeps = true;
+    spec.run.workers = 1;
+    fake_launch(w, &spec);
+    while (!job->point.used) {
+        fake_run(w, 1);
+    }
+    fake_hello(w, 0); /* its process is a new one, and w1 has no copy */
+    for (uint32_t s = 0; s < job_shards_total(job); s++) {
+        job->point.holders[s] |= 2;
+    }
+    run_until(w, PHASE_PLACING);
+    run_until(w, PHASE_RUNNING);
+    assert_true(job->from_point);
+
+    fake_lose(w, 0);
+    fake_lose(w, 1);
+    run_until(w, PHASE_LOADING);
+    for (uint32_t i = 0; i < w->queue_count; i++) {
+        e = w->queue[(w->queue_first + i) % QUEUE_MAX];
+        if (e->event.type == COORD_LOADED) {
+            e->event.loaded.status = STATUS_CORRUPT;
+            e->event.loaded.point = false;
+        }
+    }
+    fake_run(w, 100);
+    assert_int_equal(job->phase, PHASE_ENDED);
+    assert_int_equal(job->record.state, JOB_FAILED);
+    assert_true(said(w, "run verify"));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -419,6 +491,8 @@ int main(void)
         TEST(test_setbacks__who_has_no_place_is_asked_again_in_a_second),
         TEST(test_setbacks__who_stood_still_reads_before_it_judges),
         TEST(test_setbacks__who_stays_silent_is_spared_but_once),
+        TEST(test_setbacks__a_head_that_is_damaged_ends_the_job),
+        TEST(test_setbacks__a_point_that_never_comes_stops_no_drain),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

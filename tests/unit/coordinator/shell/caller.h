@@ -1,5 +1,5 @@
 /* caller.h - a gRPC client on the test's own thread, turning the loop that
- * the server under test lives on. */
+ * the service under test lives on. */
 #ifndef TESTS_UNIT_COORDINATOR_SHELL_CALLER_H
 #define TESTS_UNIT_COORDINATOR_SHELL_CALLER_H
 

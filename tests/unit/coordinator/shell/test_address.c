@@ -60,12 +60,31 @@ static void test_address__sees_who_listens(void **state)
     fixture_remove_dir(dir);
 }
 
+static void test_address__a_peer_is_an_address_without_its_port(void **state)
+{
+    char name[NAME_BYTES_MAX];
+    char many[200];
+
+    (void)state;
+    address_without_port("ipv4:10.0.0.2:4242", name);
+    assert_string_equal(name, "ipv4:10.0.0.2");
+    address_without_port("ipv6:%5Bfe80::1%5D:4242", name);
+    assert_string_equal(name, "ipv6:%5Bfe80::1%5D");
+    address_without_port("unix:", name);
+    assert_string_equal(name, "unix:");
+    memset(many, 'x', sizeof(many));
+    many[sizeof(many) - 1] = '\0';
+    address_without_port(many, name);
+    assert_int_equal(strlen(name), NAME_BYTES_MAX - 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_address__tells_this_machine_from_others),
         cmocka_unit_test(test_address__names_the_file_of_a_socket),
         cmocka_unit_test(test_address__sees_who_listens),
+        cmocka_unit_test(test_address__a_peer_is_an_address_without_its_port),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -72,7 +72,7 @@ static int teardown(void **state)
     return fixture_teardown(&f);
 }
 
-static void send_parts(struct world *w, struct frame *parts, size_t count)
+static void send_parts(struct world *w, struct part *parts, size_t count)
 {
     enum status status = STATUS_BUSY;
 
@@ -93,16 +93,16 @@ static void ask(struct world *w,
     const struct chunk_header header = {.kind = kind, .hash = *hash};
     unsigned char bytes[CHUNK_HEADER_BYTES_MAX];
     size_t header_size = chunk_header_encode(&header, bytes);
-    struct frame parts[2];
+    struct part parts[2];
 
-    assert_int_equal(frame_init_copy(&parts[0], bytes, header_size), STATUS_OK);
+    assert_int_equal(part_init_copy(&parts[0], bytes, header_size), STATUS_OK);
     if (kind == CHUNK_PUT) {
-        assert_int_equal(frame_init_copy(&parts[1], w->bytes, size), STATUS_OK);
+        assert_int_equal(part_init_copy(&parts[1], w->bytes, size), STATUS_OK);
     }
     send_parts(w, parts, kind == CHUNK_PUT ? 2 : 1);
 }
 
-static bool receive(struct world *w, struct frame *parts, size_t *count)
+static bool receive(struct world *w, struct part *parts, size_t *count)
 {
     for (int i = 0; i < 2000; i++) {
         if (link_receive(w->worker, parts, 2, count) == STATUS_OK) {
@@ -120,12 +120,12 @@ static void expect(struct world *w,
                    size_t size)
 {
     struct chunk_header header;
-    struct frame parts[2];
+    struct part parts[2];
     size_t count = 0;
 
     assert_true(receive(w, parts, &count));
-    assert_int_equal(chunk_header_decode(frame_data(&parts[0]),
-                                         frame_size(&parts[0]), &header),
+    assert_int_equal(chunk_header_decode(part_data(&parts[0]),
+                                         part_size(&parts[0]), &header),
                      STATUS_OK);
     assert_int_equal(header.kind, kind);
     assert_int_equal(header.status, wanted);
@@ -134,11 +134,11 @@ static void expect(struct world *w,
     }
     assert_int_equal(count, size > 0 ? 2 : 1);
     if (size > 0) {
-        assert_int_equal(frame_size(&parts[1]), size);
-        assert_memory_equal(frame_data(&parts[1]), w->bytes, size);
+        assert_int_equal(part_size(&parts[1]), size);
+        assert_memory_equal(part_data(&parts[1]), w->bytes, size);
     }
     for (size_t p = 0; p < count; p++) {
-        frame_close(&parts[p]);
+        part_close(&parts[p]);
     }
 }
 
@@ -218,13 +218,13 @@ static void test_chunks__takes_many_at_once(void **state)
 static void test_chunks__drops_what_it_cannot_read(void **state)
 {
     struct world *w = *state;
-    struct frame parts[4];
+    struct part parts[4];
     struct hash hash;
     bool arrived = false;
 
     for (int count = 1; count <= 4; count++) {
         for (int p = 0; p < count; p++) {
-            assert_int_equal(frame_init_copy(&parts[p], "\xffnonsense", 9),
+            assert_int_equal(part_init_copy(&parts[p], "\xffnonsense", 9),
                              STATUS_OK);
         }
         send_parts(w, parts, (size_t)count);
@@ -242,7 +242,7 @@ static void test_chunks__drops_what_it_cannot_read(void **state)
             assert_int_equal(loop_turn(w->loop, 1), STATUS_OK);
         }
         while (count > 0) {
-            frame_close(&parts[--count]);
+            part_close(&parts[--count]);
         }
     }
     assert_true(arrived);

@@ -11,7 +11,7 @@
 enum { VERSIONS_MAX = 64 };
 
 /* A history as a word: a letter each, from v1 on. Upper case is the head, "t"
- * in pinned is a tag. */
+ * in spared is a tag. */
 static uint32_t cause_of(char letter)
 {
     static const char letters[] = " srmgpntbe"; /* b: periodic beat, n: renew */
@@ -21,7 +21,7 @@ static uint32_t cause_of(char letter)
 }
 
 static void decide(const char *history,
-                   const char *pinned,
+                   const char *spared,
                    uint32_t last,
                    char *out)
 {
@@ -36,7 +36,7 @@ static void decide(const char *history,
         versions[v].number = v + 1;
         versions[v].cause = cause_of(history[v]);
         versions[v].head = history[v] < 'a';
-        versions[v].pinned = pinned[v] == 't';
+        versions[v].spared = spared[v] == 't';
         versions[v].parents_count = v > 0 ? 1 : 0;
         versions[v].parents[0] = v;
         if (versions[v].cause == CAUSE_RESTORE) { /* of v2 */
@@ -57,7 +57,7 @@ static void test_retention__follows_the_table(void **state)
 {
     static const struct {
         const char *history;
-        const char *pinned;
+        const char *spared;
         uint32_t last;
         const char *stays;
     } rows[] = {
@@ -86,7 +86,7 @@ static void test_retention__follows_the_table(void **state)
 
     (void)state;
     for (size_t r = 0; r < sizeof(rows) / sizeof(rows[0]); r++) {
-        decide(rows[r].history, rows[r].pinned, rows[r].last, stays);
+        decide(rows[r].history, rows[r].spared, rows[r].last, stays);
         if (strcmp(stays, rows[r].stays) != 0) {
             fprintf(stderr, "%s last %u: %s, not %s\n", rows[r].history,
                     (unsigned)rows[r].last, stays, rows[r].stays);

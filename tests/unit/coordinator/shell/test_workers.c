@@ -14,13 +14,24 @@ struct world {
     uint64_t live;
     struct loop *loop;
     struct link_context *context;
-    struct guard *guard;
+    struct trust *trust;
     struct workers *workers;
     struct link *links[LINKS];
     uint32_t peer; /* of the last message */
     enum wire_kind kind;
     int count;
+    uint32_t lost;
+    int lost_count;
 };
+
+static void on_lost(void *owner, uint32_t peer, const char *why)
+{
+    struct world *w = owner;
+
+    assert_null(why);
+    w->lost = peer;
+    w->lost_count++;
+}
 
 static void on_message(void *owner, uint32_t peer, const struct wire *message)
 {
@@ -34,7 +45,8 @@ static void on_message(void *owner, uint32_t peer, const struct wire *message)
 static int setup(void **state)
 {
     struct world *w = calloc(1, sizeof(*w));
-    struct workers_options options = {.on_message = on_message, .owner = w};
+    struct workers_options options = {
+        .on_message = on_message, .on_lost = on_lost, .owner = w};
     const struct link_options dealer = {.kind = LINK_DEALER,
                                         .part_bytes_max = CONTROL_BYTES_MAX};
     char endpoint[96];
@@ -45,9 +57,9 @@ static int setup(void **state)
     (void)snprintf(endpoint, sizeof(endpoint), "ipc://%s/w", w->dir);
     assert_int_equal(loop_open(&w->loop), STATUS_OK);
     assert_int_equal(link_context_open(&w->context), STATUS_OK);
-    assert_int_equal(guard_open(w->loop, w->context, "", NULL, 0, &w->guard),
+    assert_int_equal(trust_open(w->loop, w->context, "", NULL, 0, &w->trust),
                      STATUS_OK);
-    options.guard = w->guard;
+    options.trust = w->trust;
     options.loop = w->loop;
     options.context = w->context;
     options.endpoint = endpoint;
@@ -69,7 +81,7 @@ static int teardown(void **state)
         link_close(w->links[l]);
     }
     workers_close(w->workers);
-    guard_close(w->guard);
+    trust_close(w->trust);
     link_context_close(w->context);
     loop_close(w->loop);
     fixture_remove_dir(w->dir);
@@ -83,10 +95,10 @@ static void send_bytes(struct world *w,
                        const void *bytes,
                        size_t size)
 {
-    struct frame part;
+    struct part part;
     enum status status = STATUS_BUSY;
 
-    assert_int_equal(frame_init_copy(&part, bytes, size), STATUS_OK);
+    assert_int_equal(part_init_copy(&part, bytes, size), STATUS_OK);
     for (int i = 0; i < 2000 && status == STATUS_BUSY; i++) {
         status = link_send(w->links[link], &part, 1);
         if (status == STATUS_BUSY) {
@@ -140,7 +152,7 @@ static void test_workers__sends_to_a_peer(void **state)
     struct world *w = *state;
     const struct wire release = {
         .kind = WIRE_RELEASE, .release = {.job = 1, .term = 2, .interval = 3}};
-    struct frame part;
+    struct part part;
     size_t count = 0;
     enum status status = STATUS_BUSY;
 
@@ -155,17 +167,17 @@ static void test_workers__sends_to_a_peer(void **state)
         }
     }
     assert_int_equal(status, STATUS_OK);
-    frame_close(&part);
+    part_close(&part);
 }
 
 static void turn_until_blamed(struct world *w,
-                              enum guard_fault fault,
+                              enum trust_fault fault,
                               uint64_t wanted)
 {
-    for (int i = 0; i < 2000 && guard_count(w->guard, fault) < wanted; i++) {
+    for (int i = 0; i < 2000 && trust_count(w->trust, fault) < wanted; i++) {
         assert_int_equal(loop_turn(w->loop, 1), STATUS_OK);
     }
-    assert_int_equal(guard_count(w->guard, fault), wanted);
+    assert_int_equal(trust_count(w->trust, fault), wanted);
 }
 
 /* The connection is ended; 0MQ makes a new one, and all is well again. */
@@ -174,9 +186,9 @@ static void test_workers__drops_what_cannot_be_decoded(void **state)
     struct world *w = *state;
 
     send_bytes(w, 0, "", 0);
-    turn_until_blamed(w, GUARD_MALFORMED, 1);
+    turn_until_blamed(w, TRUST_MALFORMED, 1);
     send_bytes(w, 1, "\xff\xff\xff\xff\xff", 5);
-    turn_until_blamed(w, GUARD_MALFORMED, 2);
+    turn_until_blamed(w, TRUST_MALFORMED, 2);
 
     for (int i = 0; i < 50 && w->count == 0; i++) {
         send_wire(w, 0, &beat);
@@ -192,7 +204,7 @@ static void test_workers__drops_what_is_not_a_workers_to_say(void **state)
     struct world *w = *state;
 
     send_wire(w, 0, &(struct wire){.kind = WIRE_QUIT});
-    turn_until_blamed(w, GUARD_MALFORMED, 1);
+    turn_until_blamed(w, TRUST_MALFORMED, 1);
 
     assert_int_equal(w->count, 0);
 }
@@ -204,15 +216,15 @@ static void test_workers__bears_no_flood_of_hellos(void **state)
 
     memcpy(hello.hello.name, "w0", sizeof("w0"));
     memcpy(hello.hello.endpoint, "ipc:///w0", sizeof("ipc:///w0"));
-    for (int i = 0; i < 100 && guard_count(w->guard, GUARD_FLOOD) == 0; i++) {
+    for (int i = 0; i < 100 && trust_count(w->trust, TRUST_FLOOD) == 0; i++) {
         send_wire(w, 0, &hello);
         assert_int_equal(loop_turn(w->loop, 0), STATUS_OK);
     }
-    for (int i = 0; i < 2000 && guard_count(w->guard, GUARD_FLOOD) == 0; i++) {
+    for (int i = 0; i < 2000 && trust_count(w->trust, TRUST_FLOOD) == 0; i++) {
         assert_int_equal(loop_turn(w->loop, 1), STATUS_OK);
     }
 
-    assert_true(guard_count(w->guard, GUARD_FLOOD) > 0);
+    assert_true(trust_count(w->trust, TRUST_FLOOD) > 0);
     assert_true(w->count <= 40); /* of two seconds, where the machine is slow */
 }
 
@@ -232,6 +244,62 @@ static void test_workers__tells_that_a_peer_is_gone(void **state)
                               &(struct wire){.kind = WIRE_QUIT});
     }
     assert_int_equal(status, STATUS_UNAVAILABLE);
+}
+
+static void test_workers__tells_an_end_behind_all_that_was_said(void **state)
+{
+    struct world *w = *state;
+    uint32_t first = 0;
+
+    send_wire(w, 0, &beat);
+    turn_until(w, &w->count, 1);
+    first = w->peer;
+    workers_pause(w->workers);
+    send_wire(w, 0, &beat);
+    link_close(w->links[0]); /* which delivers nothing that is not under way */
+    w->links[0] = NULL;
+    for (int i = 0; i < 50; i++) {
+        assert_int_equal(loop_turn(w->loop, 1), STATUS_OK);
+    }
+    assert_int_equal(w->lost_count, 0);
+    workers_resume(w->workers);
+
+    turn_until(w, &w->lost_count, 1);
+    assert_int_equal(w->lost, first);
+    assert_int_equal(workers_send(w->workers, first, &beat),
+                     STATUS_UNAVAILABLE);
+}
+
+/* The system gives the numbers of connections again: the end of one is not to
+ * be taken for that of the next. */
+static void test_workers__tells_each_end_once(void **state)
+{
+    struct world *w = *state;
+
+    send_wire(w, 2, &beat);
+    turn_until(w, &w->count, 1);
+    for (int i = 1; i <= 20; i++) {
+        const struct link_options dealer = {
+            .kind = LINK_DEALER, .part_bytes_max = CONTROL_BYTES_MAX};
+
+        send_wire(w, 0, &beat);
+        turn_until(w, &w->count, 1 + i);
+        link_close(w->links[0]);
+        assert_int_equal(link_connect(w->context, &dealer,
+                                      workers_endpoint(w->workers),
+                                      &w->links[0]),
+                         STATUS_OK);
+        if (i % 2 == 0) { /* else the next one may have come by then */
+            turn_until(w, &w->lost_count, i);
+        }
+        assert_int_equal(w->count, 1 + i);
+    }
+
+    turn_until(w, &w->lost_count, 20);
+    for (int i = 0; i < 50; i++) {
+        assert_int_equal(loop_turn(w->loop, 1), STATUS_OK);
+    }
+    assert_int_equal(w->lost_count, 20);
 }
 
 static void test_workers__forgets_a_peer(void **state)
@@ -278,6 +346,8 @@ int main(void)
         TEST(test_workers__drops_what_is_not_a_workers_to_say),
         TEST(test_workers__bears_no_flood_of_hellos),
         TEST(test_workers__tells_that_a_peer_is_gone),
+        TEST(test_workers__tells_an_end_behind_all_that_was_said),
+        TEST(test_workers__tells_each_end_once),
         TEST(test_workers__forgets_a_peer),
         TEST(test_workers__waits_while_paused),
     };

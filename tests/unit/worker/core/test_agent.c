@@ -506,6 +506,36 @@ static void test_agent__obeys_nobody_before_the_welcome(void **state)
     expect(f, "[0] hello\n[0] refused status 10: not welcomed yet\n");
 }
 
+/* Not after the silence that would say the same. */
+static void test_agent__says_hello_when_its_link_ends_and_when_it_stands(
+    void **state)
+{
+    struct fixture *f = *state;
+
+    step(f, (struct agent_event){.type = AGENT_START});
+    step(f, (struct agent_event){.type = AGENT_LINKED});
+    welcome(f, 7, 1);
+    step(f, (struct agent_event){.type = AGENT_LINKED}); /* known by now */
+    text_init(&f->text, f->data, sizeof(f->data));
+    pass_time(f, 300);
+    text_init(&f->text, f->data, sizeof(f->data));
+    step(f, (struct agent_event){.type = AGENT_CUT_OFF});
+    step(f, (struct agent_event){.type = AGENT_CUT_OFF});
+    pass_time(f, 390);
+    step(f, (struct agent_event){.type = AGENT_LINKED});
+    pass_time(f, 415);
+    welcome(f, 8, 1);
+
+    expect(f, "[300] hello\n"
+              "[320] hello\n"
+              "[360] hello\n"
+              "[390] hello\n"
+              "[410] hello\n"
+              "[415] chunks\n"
+              "[415] retell\n"
+              "[415] heartbeat\n");
+}
+
 int main(void)
 {
 #define NEW(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -533,6 +563,7 @@ int main(void)
         JOINED(test_agent__leaves_at_once_where_nobody_answers),
         JOINED(test_agent__leaves_in_the_end_without_permission),
         JOINED(test_agent__asks_again_when_it_is_not_heard),
+        NEW(test_agent__says_hello_when_its_link_ends_and_when_it_stands),
         JOINED(test_agent__refuses_what_no_coordinator_sends),
     };
 

@@ -181,6 +181,27 @@ static void test_holdings__a_new_line_ends_the_old_one(void **state)
     assert_true(holds(f, key(1, 1, 9, 0)));
 }
 
+static void test_holdings__a_copy_of_another_term_is_another_copy(void **state)
+{
+    struct fixture *f = *state;
+    struct holding_key old = key(1, 0, 7, 0);
+    struct holding_key now = key(1, 0, 7, 0);
+    struct wire_assign assign = {
+        .job = 1, .from_point = true, .point_interval = 7, .point_term = 4};
+
+    old.term = 3;
+    now.term = 4;
+    add(f, old);
+    add(f, now);
+    assert_int_equal(f->holdings.count, 2);
+    assert_int_equal(dropped(f, holdings_on_assign(&assign)), 1);
+    assert_true(holds(f, now));
+
+    add(f, old);
+    assert_int_equal(dropped(f, holdings_on_keep(&now, 0)), 1);
+    assert_true(holds(f, now));
+}
+
 static void test_holdings__an_assignment_leaves_what_it_begins_from(
     void **state)
 {
@@ -225,6 +246,7 @@ int main(void)
         TEST(test_holdings__the_first_boundary_is_a_point),
         TEST(test_holdings__a_late_copy_undoes_nothing_newer),
         TEST(test_holdings__a_new_line_ends_the_old_one),
+        TEST(test_holdings__a_copy_of_another_term_is_another_copy),
         TEST(test_holdings__an_assignment_leaves_what_it_begins_from),
         TEST(test_holdings__forgets_a_job),
     };

@@ -42,13 +42,13 @@ struct world {
 
 static void on_frame(void *owner,
                      const struct frame_header *header,
-                     struct frame *payload)
+                     struct part *payload)
 {
     struct worker *worker = owner;
 
     (void)header;
     worker->frames++;
-    frame_close(payload);
+    part_close(payload);
 }
 
 static void write_key(const char *dir, const char *name, const char *text)
@@ -169,9 +169,9 @@ static enum status send_as(struct world *w,
                                         .columns = 2,
                                         .from_worker = claimed};
     const float floats[2] = {1, 2};
-    struct frame payload;
+    struct part payload;
 
-    assert_int_equal(frame_init_copy(&payload, floats, sizeof(floats)),
+    assert_int_equal(part_init_copy(&payload, floats, sizeof(floats)),
                      STATUS_OK);
     return exchange_send(w->workers[from].exchange, to, &header, &payload);
 }

@@ -70,11 +70,11 @@ static void assert_same(struct pieces *a, struct pieces *b)
     assert_int_equal(a->count, b->count);
     assert_int_equal(a->bytes, b->bytes);
     for (uint32_t i = 0; i < a->count; i++) {
-        size_t size = frame_size(&a->items[i].frame);
+        size_t size = part_size(&a->items[i].part);
 
-        assert_int_equal(size, frame_size(&b->items[i].frame));
-        assert_memory_equal(frame_data(&a->items[i].frame),
-                            frame_data(&b->items[i].frame), size);
+        assert_int_equal(size, part_size(&b->items[i].part));
+        assert_memory_equal(part_data(&a->items[i].part),
+                            part_data(&b->items[i].part), size);
     }
 }
 
@@ -95,14 +95,14 @@ static void test_pieces__hold_what_the_tensors_are(void **state)
         assert_non_null(whole);
         shard_save(f->shard, i, whole);
         while (offset < tensors[i].bytes) {
-            struct frame *frame = &pieces.items[at++].frame;
+            struct part *part = &pieces.items[at++].part;
             size_t left = tensors[i].bytes - offset;
 
-            assert_int_equal(frame_size(frame),
+            assert_int_equal(part_size(part),
                              left < CHUNK_BYTES_MAX ? left : CHUNK_BYTES_MAX);
-            assert_memory_equal(frame_data(frame), whole + offset,
-                                frame_size(frame));
-            offset += frame_size(frame);
+            assert_memory_equal(part_data(part), whole + offset,
+                                part_size(part));
+            offset += part_size(part);
         }
         mem_free(whole);
     }
@@ -156,8 +156,8 @@ static void test_pieces__share_their_bytes(void **state)
 
     assert_int_equal(pieces_save(f->shard, &pieces), STATUS_OK);
     assert_int_equal(pieces_share(&pieces, &shared), STATUS_OK);
-    assert_ptr_equal(frame_data(&shared.items[0].frame),
-                     frame_data(&pieces.items[0].frame));
+    assert_ptr_equal(part_data(&shared.items[0].part),
+                     part_data(&pieces.items[0].part));
     pieces_close(&pieces);
 
     assert_int_equal(pieces_load(&shared, f->shard), STATUS_OK);
@@ -172,8 +172,8 @@ static void test_pieces__sum_up_from_the_first_on(void **state)
 
     assert_int_equal(pieces_save(f->shard, &pieces), STATUS_OK);
     for (uint32_t i = 0; i < pieces.count; i++) {
-        sum = checksum_bytes(sum, frame_data(&pieces.items[i].frame),
-                             frame_size(&pieces.items[i].frame));
+        sum = checksum_bytes(sum, part_data(&pieces.items[i].part),
+                             part_size(&pieces.items[i].part));
     }
 
     assert_true(pieces_sum(&pieces, pieces.count - 1) == sum);

@@ -138,22 +138,25 @@ static struct pieces make_pieces(const size_t *sizes,
     struct pieces pieces = {.evaluations_count = 3};
 
     for (uint32_t i = 0; i < count; i++) {
-        struct frame frame;
+        struct part part;
 
-        assert_int_equal(frame_init_size(&frame, sizes[i]), STATUS_OK);
+        assert_int_equal(part_init_size(&part, sizes[i]), STATUS_OK);
         for (size_t at = 0; at < sizes[i]; at++) {
-            ((unsigned char *)frame_data(&frame))[at] =
+            ((unsigned char *)part_data(&part))[at] =
                 (unsigned char)(seed + i + at * at / 7);
         }
-        assert_int_equal(pieces_add(&pieces, &frame), STATUS_OK);
+        assert_int_equal(pieces_add(&pieces, &part), STATUS_OK);
     }
     return pieces;
 }
 
 static struct holding_key key_of(uint64_t interval, uint32_t shard)
 {
-    return (struct holding_key){
-        .job = 1, .interval = interval, .layer = 1, .shard = shard};
+    return (struct holding_key){.job = 1,
+                                .term = TERM,
+                                .interval = interval,
+                                .layer = 1,
+                                .shard = shard};
 }
 
 static void keep(struct fixture *f,
@@ -164,7 +167,6 @@ static void keep(struct fixture *f,
     static const size_t sizes[] = {
         PIECE_BYTES_MAX, PIECE_BYTES_MAX, 70000, 1, 33, PIECE_BYTES_MAX, 4000};
     struct vault_copy copy = {.key = key_of(interval, shard),
-                              .term = TERM,
                               .kept = kept,
                               .cost_us = 77,
                               .buddy = &f->places[1].peer};
@@ -183,11 +185,11 @@ static void assert_same_pieces(struct pieces *a, struct pieces *b)
     assert_int_equal(a->bytes, b->bytes);
     assert_int_equal(a->evaluations_count, b->evaluations_count);
     for (uint32_t i = 0; i < a->count; i++) {
-        size_t size = frame_size(&a->items[i].frame);
+        size_t size = part_size(&a->items[i].part);
 
-        assert_int_equal(size, frame_size(&b->items[i].frame));
-        assert_memory_equal(frame_data(&a->items[i].frame),
-                            frame_data(&b->items[i].frame), size);
+        assert_int_equal(size, part_size(&b->items[i].part));
+        assert_memory_equal(part_data(&a->items[i].part),
+                            part_data(&b->items[i].part), size);
     }
 }
 
@@ -227,13 +229,13 @@ static void test_vault__shares_the_bytes_it_keeps(void **state)
 {
     static const size_t sizes[] = {PIECE_BYTES_MAX};
     struct fixture *f = *state;
-    struct vault_copy copy = {.key = key_of(5, 0), .term = TERM};
+    struct vault_copy copy = {.key = key_of(5, 0)};
     struct pieces pieces = make_pieces(sizes, 1, 1);
 
     vault_keep(f->places[0].vault, &copy, &pieces);
 
-    assert_ptr_equal(frame_data(&held(f, 0, 5, 0)->items[0].frame),
-                     frame_data(&pieces.items[0].frame));
+    assert_ptr_equal(part_data(&held(f, 0, 5, 0)->items[0].part),
+                     part_data(&pieces.items[0].part));
     pieces_close(&pieces);
 }
 
@@ -326,7 +328,7 @@ static struct piece_header put_header(uint32_t index, uint32_t count)
 
 static struct vaultlink_message ask(struct fixture *f,
                                     const struct piece_header *header,
-                                    struct frame *bytes)
+                                    struct part *bytes)
 {
     struct vaultlink_message answer;
 
@@ -342,11 +344,11 @@ static enum status put(struct fixture *f,
                        const char *bytes)
 {
     struct vaultlink_message answer;
-    struct frame frame;
+    struct part part;
 
-    assert_int_equal(frame_init_copy(&frame, bytes, strlen(bytes)), STATUS_OK);
-    answer = ask(f, &header, &frame);
-    frame_close(&frame);
+    assert_int_equal(part_init_copy(&part, bytes, strlen(bytes)), STATUS_OK);
+    answer = ask(f, &header, &part);
+    part_close(&part);
     assert_int_equal(answer.header.kind, PIECE_STORED);
     assert_int_equal(answer.header.index, header.index);
     vaultlink_close(&answer);
@@ -365,20 +367,20 @@ static void test_vault__gives_a_copy_piece_by_piece(void **state)
 {
     struct fixture *f = *state;
     struct piece_header header = {
-        .kind = PIECE_GET, .job = 1, .interval = 5, .layer = 1};
+        .kind = PIECE_GET, .job = 1, .term = TERM, .interval = 5, .layer = 1};
     uint64_t sum = 0;
 
     keep(f, 5, 0, 0);
     for (header.index = 0; header.index < 7; header.index++) {
         struct vaultlink_message answer = ask(f, &header, NULL);
-        struct frame *own = &held(f, 0, 5, 0)->items[header.index].frame;
+        struct part *own = &held(f, 0, 5, 0)->items[header.index].part;
 
         assert_int_equal(answer.header.kind, PIECE_BYTES);
         assert_int_equal(answer.header.index, header.index);
         assert_int_equal(answer.header.count, 7);
         assert_int_equal(answer.header.evaluations_count, 3);
-        assert_int_equal(frame_size(&answer.bytes), frame_size(own));
-        sum = checksum_bytes(sum, frame_data(own), frame_size(own));
+        assert_int_equal(part_size(&answer.bytes), part_size(own));
+        sum = checksum_bytes(sum, part_data(own), part_size(own));
         assert_true(answer.header.sum == sum);
         vaultlink_close(&answer);
     }
@@ -388,7 +390,7 @@ static void test_vault__says_what_is_missing(void **state)
 {
     struct fixture *f = *state;
     struct piece_header header = {
-        .kind = PIECE_GET, .job = 1, .interval = 5, .layer = 1};
+        .kind = PIECE_GET, .job = 1, .term = TERM, .interval = 5, .layer = 1};
 
     for (int i = 0; i < 3; i++) {
         struct vaultlink_message answer;
@@ -402,7 +404,7 @@ static void test_vault__says_what_is_missing(void **state)
         }
         answer = ask(f, &header, NULL);
         assert_int_equal(answer.header.kind, PIECE_MISSING);
-        assert_int_equal(frame_size(&answer.bytes), 0);
+        assert_int_equal(part_size(&answer.bytes), 0);
         vaultlink_close(&answer);
     }
 }
@@ -496,13 +498,13 @@ static void test_vault__bears_messages_that_are_none(void **state)
     struct fixture *f = *state;
     struct piece_header header = put_header(0, 1);
     unsigned char packed[PIECE_HEADER_BYTES];
-    struct frame parts[2];
+    struct part parts[2];
 
     piece_header_encode(&header, packed);
     for (size_t count = 1; count <= 2; count++) {
         for (size_t i = 0; i < count; i++) {
             assert_int_equal(
-                frame_init_copy(&parts[i], packed, sizeof(packed) - (i == 0)),
+                part_init_copy(&parts[i], packed, sizeof(packed) - (i == 0)),
                 STATUS_OK);
         }
         TURN_UNTIL(f, link_send(f->stranger, parts, count) == STATUS_OK);

@@ -1,13 +1,13 @@
-/* server_inside.h - the server and its calls, shared by the files of
+/* service_inside.h - the service and its calls, shared by the files of
  * the same beginning alone: those that see gRPC. */
-#ifndef COORDINATOR_SHELL_SERVER_INSIDE_H
-#define COORDINATOR_SHELL_SERVER_INSIDE_H
+#ifndef COORDINATOR_SHELL_SERVICE_INSIDE_H
+#define COORDINATOR_SHELL_SERVICE_INSIDE_H
 
 #include "base/jobs.h"
 #include "base/limits.h"
-#include "coordinator/shell/refusals.h"
+#include "base/ration.h"
 #include "coordinator/shell/rights.h"
-#include "coordinator/shell/server.h"
+#include "coordinator/shell/service.h"
 
 #include <grpc/grpc.h>
 
@@ -16,13 +16,13 @@ enum tag_kind { TAG_ACCEPT = 1, TAG_CLOSED, TAG_SENT, TAG_ENDED, TAG_SHUT };
 
 struct tag {
     enum tag_kind kind;
-    void *owner; /* the call, or the server */
+    void *owner; /* the call, or the service */
 };
 
 /* References: one for the waiting request, which becomes the answer owed when
  * a client comes, and one for each operation under way. */
 struct call {
-    struct server *server;
+    struct service *service;
     uint32_t method; /* RPC_METHODS_COUNT: unknown */
     unsigned references;
     struct tag accept;
@@ -51,15 +51,16 @@ struct call {
     char text[ERROR_BYTES_MAX];
 };
 
-struct server {
+struct service {
     struct loop *loop;
-    server_request_fn *on_request;
+    service_request_fn *on_request;
     void *owner;
     grpc_server *grpc;
     grpc_completion_queue *queue;
     void *methods[RPC_METHODS_COUNT];
-    struct rights *rights; /* NULL: no keys, no encryption */
-    struct refusals refusals;
+    struct rights *rights;  /* NULL: no keys, no encryption */
+    struct ration refusals; /* log lines, by peer */
+    uint64_t refused_total;
     struct call *live;     /* all that a client has begun */
     uint32_t review_timer; /* if rights */
     bool has_timer;
@@ -80,7 +81,7 @@ struct server {
 };
 
 /* Waits for the next client that calls this method. NO_MEMORY. */
-enum status call_await(struct server *server, uint32_t method) MUST_CHECK;
+enum status call_await(struct service *service, uint32_t method) MUST_CHECK;
 
 /* May it go on? If not, it has been answered. */
 bool call_admit(struct call *call);
@@ -88,9 +89,9 @@ bool call_admit(struct call *call);
 void call_refuse(struct call *call, int code, const char *text);
 
 /* Every second: ends calls whose right has been taken back. */
-void server_review(void *server);
+void service_review(void *service);
 
 /* An operation of a call has completed. */
 void call_complete(const struct tag *tag, bool success);
 
-#endif /* COORDINATOR_SHELL_SERVER_INSIDE_H */
+#endif /* COORDINATOR_SHELL_SERVICE_INSIDE_H */

@@ -1,5 +1,5 @@
-/* server_call.c - one call from its client's coming to its end. */
-#include "coordinator/shell/server_inside.h"
+/* service_call.c - one call from its client's coming to its end. */
+#include "coordinator/shell/service_inside.h"
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -14,13 +14,13 @@
 
 static void link_live(struct call *call)
 {
-    struct server *server = call->server;
+    struct service *service = call->service;
 
-    call->next = server->live;
-    if (server->live != NULL) {
-        server->live->previous = call;
+    call->next = service->live;
+    if (service->live != NULL) {
+        service->live->previous = call;
     }
-    server->live = call;
+    service->live = call;
 }
 
 static void unlink_live(struct call *call)
@@ -28,7 +28,7 @@ static void unlink_live(struct call *call)
     if (call->previous != NULL) {
         call->previous->next = call->next;
     } else {
-        call->server->live = call->next;
+        call->service->live = call->next;
     }
     if (call->next != NULL) {
         call->next->previous = call->previous;
@@ -37,7 +37,7 @@ static void unlink_live(struct call *call)
 
 static void release(struct call *call)
 {
-    struct server *server = call->server;
+    struct service *service = call->service;
 
     CHECK(call->references > 0);
     call->references--;
@@ -46,13 +46,13 @@ static void release(struct call *call)
     }
     if (call->live) {
         unlink_live(call);
-        server->calls_count--;
-        server->active_ms = clock_now_ms();
+        service->calls_count--;
+        service->active_ms = clock_now_ms();
     }
     if (call->payload != NULL) {
         grpc_byte_buffer_destroy(call->payload);
     }
-    server_drop_buffer(call->outgoing);
+    service_drop_buffer(call->outgoing);
     if (call->method == RPC_METHODS_COUNT) {
         grpc_call_details_destroy(&call->details);
     }
@@ -75,7 +75,7 @@ static void start(struct call *call,
     call->references++;
 }
 
-enum status call_await(struct server *server, uint32_t method)
+enum status call_await(struct service *service, uint32_t method)
 {
     struct call *call = mem_new(sizeof(*call));
     grpc_call_error error = GRPC_CALL_OK;
@@ -83,7 +83,7 @@ enum status call_await(struct server *server, uint32_t method)
     if (call == NULL) {
         return STATUS_NO_MEMORY;
     }
-    call->server = server;
+    call->service = service;
     call->method = method;
     call->references = 1;
     call->accept = (struct tag){TAG_ACCEPT, call};
@@ -91,17 +91,17 @@ enum status call_await(struct server *server, uint32_t method)
     call->sent = (struct tag){TAG_SENT, call};
     call->ended = (struct tag){TAG_ENDED, call};
     grpc_metadata_array_init(&call->metadata);
-    server->waiting_count++;
+    service->waiting_count++;
     if (method == RPC_METHODS_COUNT) {
         grpc_call_details_init(&call->details);
         error = grpc_server_request_call(
-            server->grpc, &call->grpc, &call->details, &call->metadata,
-            server->queue, server->queue, &call->accept);
+            service->grpc, &call->grpc, &call->details, &call->metadata,
+            service->queue, service->queue, &call->accept);
     } else {
         error = grpc_server_request_registered_call(
-            server->grpc, server->methods[method], &call->grpc, &call->deadline,
-            &call->metadata, &call->payload, server->queue, server->queue,
-            &call->accept);
+            service->grpc, service->methods[method], &call->grpc,
+            &call->deadline, &call->metadata, &call->payload, service->queue,
+            service->queue, &call->accept);
     }
     CHECK(error == GRPC_CALL_OK);
     return STATUS_OK;
@@ -222,7 +222,7 @@ void call_send(struct call *call, grpc_byte_buffer *buffer)
     start(call, &call->sent, ops, count);
 }
 
-void server_drop_buffer(grpc_byte_buffer *buffer)
+void service_drop_buffer(grpc_byte_buffer *buffer)
 {
     if (buffer != NULL) {
         grpc_byte_buffer_destroy(buffer);
@@ -233,7 +233,7 @@ void server_drop_buffer(grpc_byte_buffer *buffer)
 
 static void hand_over(struct call *call)
 {
-    struct server *server = call->server;
+    struct service *service = call->service;
     const struct rpc_entry *entry = NULL;
     ProtobufCMessage *message = NULL;
     enum status status = STATUS_OK;
@@ -256,32 +256,32 @@ static void hand_over(struct call *call)
                     "Are client and coordinator of the same release?");
         return;
     }
-    server->on_request(server->owner, call, (enum rpc_method)call->method,
-                       message);
+    service->on_request(service->owner, call, (enum rpc_method)call->method,
+                        message);
     rpc_free(message);
 }
 
 static void on_accepted(struct call *call, bool success)
 {
-    struct server *server = call->server;
+    struct service *service = call->service;
     grpc_op op = {.op = GRPC_OP_RECV_CLOSE_ON_SERVER,
                   .data.recv_close_on_server.cancelled = &call->cancelled};
 
-    server->waiting_count--;
-    if (!success) { /* the server is being shut */
+    service->waiting_count--;
+    if (!success) { /* the service is being shut */
         release(call);
         return;
     }
-    if (!server->stopping && call_await(server, call->method) != STATUS_OK) {
-        log_line(LOG_ERROR, "server", "method_lost", "method=%" PRIu32,
+    if (!service->stopping && call_await(service, call->method) != STATUS_OK) {
+        log_line(LOG_ERROR, "service", "method_lost", "method=%" PRIu32,
                  call->method);
     }
     call->live = true;
     link_live(call);
     call->owed = true;
-    server->calls_count++;
-    server->calls_total++;
-    server->active_ms = clock_now_ms();
+    service->calls_count++;
+    service->calls_total++;
+    service->active_ms = clock_now_ms();
     start(call, &call->closed, &op, 1);
     hand_over(call);
 }
@@ -301,7 +301,7 @@ static void on_closed(struct call *call)
 
 static void on_sent(struct call *call, bool success)
 {
-    server_drop_buffer(call->outgoing);
+    service_drop_buffer(call->outgoing);
     call->outgoing = NULL;
     call->sending = false;
     if (call->ending) {

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "coordinator/shell/server_accept.h"
+#include "coordinator/shell/service_accept.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* guard.h - who is at the far end of the links to workers, and what becomes of
+/* trust.h - who is at the far end of the links to workers, and what becomes of
  * those who misbehave.
  *
  * With a directory of keys, tcp links are encrypted and let in the keys in it
@@ -8,65 +8,65 @@
  *
  * Whoever breaks a rule has the connection ended and is counted; the log has
  * one line for each cause and minute. */
-#ifndef COORDINATOR_SHELL_GUARD_H
-#define COORDINATOR_SHELL_GUARD_H
+#ifndef COORDINATOR_SHELL_TRUST_H
+#define COORDINATOR_SHELL_TRUST_H
 
 #include "base/keyring.h"
 #include "base/link.h"
 #include "base/loop.h"
 
-struct guard;
+struct trust;
 
 enum {
     /* Who has not introduced itself by then is gone, and with it what it may
      * have sent so far. A stranger with keys tries as often as this. */
-    GUARD_HANDSHAKE_MS = 3000
+    TRUST_HANDSHAKE_MS = 3000
 };
 
-enum guard_fault {
-    GUARD_MALFORMED = 0, /* no message, or not one of a worker */
-    GUARD_REVOKED,       /* of a key that may not come in any more */
-    GUARD_IMPOSTOR,      /* another's name, key or routing id */
-    GUARD_FLOOD,         /* more hellos than anybody needs */
-    GUARD_STALE,         /* of an older term: late, or played again */
-    GUARD_FAULTS
+enum trust_fault {
+    TRUST_MALFORMED = 0, /* no message, or not one of a worker */
+    TRUST_REVOKED,       /* of a key that may not come in any more */
+    TRUST_IMPOSTOR,      /* another's name, key or routing id */
+    TRUST_FLOOD,         /* more hellos than anybody needs */
+    TRUST_STALE,         /* of an older term: late, or played again */
+    TRUST_FAULTS
 };
 
 /* keys: the directory; "": none. why gets a sentence where it is of no use. */
-enum status guard_open(struct loop *loop,
+enum status trust_open(struct loop *loop,
                        struct link_context *context,
                        const char *keys,
                        char *why,
                        size_t why_size,
-                       struct guard **out) MUST_CHECK;
-void guard_close(struct guard *guard); /* accepts NULL; after the links */
+                       struct trust **out) MUST_CHECK;
+void trust_close(struct trust *trust); /* accepts NULL; after the links */
 
 /* Called after who may come in has changed. */
-void guard_on_change(struct guard *guard, loop_fn *fn, void *owner);
+void trust_on_change(struct trust *trust, loop_fn *fn, void *owner);
 
 /* What a link at this endpoint is to be opened with; NULL: plainly. */
-const struct curvekey_pair *guard_keys(const struct guard *guard,
+const struct curvekey_pair *trust_keys(const struct trust *trust,
                                        const char *endpoint);
 
-/* Below: guard may be NULL, which knows nobody. */
+/* Below: trust may be NULL, which knows nobody. */
 
 /* The name that the key stands for; NULL: none. Borrowed until the next turn
  * of the loop. */
-const char *guard_name(const struct guard *guard, const struct curvekey *key);
+const char *trust_name(const struct trust *trust, const struct curvekey *key);
 
 /* All keys that may come in; keys holds KEYRING_NAMES_MAX. Returns how many. */
-uint32_t guard_roster(const struct guard *guard, struct curvekey *keys);
+uint32_t trust_roster(const struct trust *trust, struct curvekey *keys);
 
 /* part: any received part of the message at fault; its connection is ended,
  * but for STALE, which honest workers also are. who: for the log. */
-void guard_blame(struct guard *guard,
-                 enum guard_fault fault,
+void trust_blame(struct trust *trust,
+                 enum trust_fault fault,
                  const struct link *link,
-                 const struct frame *part,
+                 const struct part *part,
                  const char *who);
 
 /* Messages, and (for REVOKED) peers sent away, since the start. */
-uint64_t guard_count(const struct guard *guard, enum guard_fault fault);
-uint64_t guard_refused(const struct guard *guard); /* connections */
+uint64_t trust_count(const struct trust *trust, enum trust_fault fault);
+uint64_t trust_refused(const struct trust *trust); /* connections */
 
-#endif /* COORDINATOR_SHELL_GUARD_H */
+#endif /* COORDINATOR_SHELL_TRUST_H */

@@ -1,4 +1,4 @@
-#include "coordinator/shell/server_tls.h"
+#include "coordinator/shell/service_tls.h"
 
 #include "base/keyfile.h"
 

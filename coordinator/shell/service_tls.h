@@ -1,14 +1,14 @@
-/* server_tls.h - keys on the control service: TLS, and who is at its end.
+/* service_tls.h - keys on the control service: TLS, and who is at its end.
  *
  * Certificates are watched and read again when they change, so that a rotated
  * one is served within seconds. A client's certificate is asked for and, if it
  * comes, must be of our CA, valid today and not in the CRL; a client without
- * one needs a token. Shared by server.c and server_call.c alone. */
-#ifndef COORDINATOR_SHELL_SERVER_TLS_H
-#define COORDINATOR_SHELL_SERVER_TLS_H
+ * one needs a token. Shared by service.c and service_call.c alone. */
+#ifndef COORDINATOR_SHELL_SERVICE_TLS_H
+#define COORDINATOR_SHELL_SERVICE_TLS_H
 
 #include "coordinator/shell/rights.h"
-#include "coordinator/shell/server.h"
+#include "coordinator/shell/service.h"
 
 #include <grpc/grpc_security.h>
 
@@ -30,4 +30,4 @@ void tls_identify(grpc_call *call,
                   const grpc_metadata_array *metadata,
                   struct identity *out);
 
-#endif /* COORDINATOR_SHELL_SERVER_TLS_H */
+#endif /* COORDINATOR_SHELL_SERVICE_TLS_H */

@@ -1,4 +1,4 @@
-/* server.h - the control service on the wire; server.c alone sees gRPC.
+/* service.h - the control service on the wire; service*.c alone see gRPC.
  *
  *   gRPC threads -> completion queue -> pump thread -> inproc PAIR -> loop
  *
@@ -7,8 +7,8 @@
  * handler's until it is answered (call_reply, call_finish) or on_closed says
  * that the client is gone; after either it must not be touched. So a handler
  * that does not answer at once must attach events first. */
-#ifndef COORDINATOR_SHELL_SERVER_H
-#define COORDINATOR_SHELL_SERVER_H
+#ifndef COORDINATOR_SHELL_SERVICE_H
+#define COORDINATOR_SHELL_SERVICE_H
 
 #include "base/link.h"
 #include "base/loop.h"
@@ -21,24 +21,24 @@ enum {
     CALLS_PER_PEER_MAX = 256
 };
 
-struct server;
+struct service;
 struct call;
 
 /* request is borrowed for the call of this function. */
-typedef void server_request_fn(void *owner,
-                               struct call *call,
-                               enum rpc_method method,
-                               const ProtobufCMessage *request);
+typedef void service_request_fn(void *owner,
+                                struct call *call,
+                                enum rpc_method method,
+                                const ProtobufCMessage *request);
 
-struct server_options {
+struct service_options {
     struct loop *loop;
     struct link_context *context;
     const char *address; /* "unix:PATH", "HOST:PORT", "ipv4:HOST:PORT" */
     /* The directory of keys: TLS at all but unix sockets, and rights by
-     * certificate or token. NULL or "": none. Borrowed until server_close. */
+     * certificate or token. NULL or "": none. Borrowed until service_close. */
     const char *keys;
     bool insecure; /* beyond this machine without keys */
-    server_request_fn *on_request;
+    service_request_fn *on_request;
     void *owner;
 };
 
@@ -46,32 +46,33 @@ struct server_options {
  * use. REFUSED: it is not of this machine, and there are neither keys nor
  * insecure; or a key is not secret. NOT_FOUND: a key is missing. INVALID, IO.
  */
-enum status server_check(const struct server_options *options,
-                         char *why,
-                         size_t why_size) MUST_CHECK;
+enum status service_check(const struct service_options *options,
+                          char *why,
+                          size_t why_size) MUST_CHECK;
 
-/* As server_check, and IO, NO_MEMORY. */
-enum status server_open(const struct server_options *options,
-                        char *why,
-                        size_t why_size,
-                        struct server **out) MUST_CHECK;
+/* As service_check, and IO, NO_MEMORY. */
+enum status service_open(const struct service_options *options,
+                         char *why,
+                         size_t why_size,
+                         struct service **out) MUST_CHECK;
 /* Takes no new calls, gives those under way grace_ms to end, cancels the rest
  * and waits for them. Turns the loop: not from within a callback. */
-void server_stop(struct server *server, uint32_t grace_ms);
-void server_close(struct server *server); /* accepts NULL; after server_stop */
+void service_stop(struct service *service, uint32_t grace_ms);
+void service_close(
+    struct service *service); /* accepts NULL; after service_stop */
 
-int server_port(const struct server *server);       /* 1 for a unix socket */
-unsigned server_calls(const struct server *server); /* under way */
-uint64_t server_calls_total(const struct server *server); /* ever begun */
+int service_port(const struct service *service);       /* 1 for a unix socket */
+unsigned service_calls(const struct service *service); /* under way */
+uint64_t service_calls_total(const struct service *service); /* ever begun */
 /* Calls turned away: UNAUTHENTICATED or PERMISSION_DENIED. */
-uint64_t server_calls_refused(const struct server *server);
+uint64_t service_calls_refused(const struct service *service);
 /* TLS handshakes that failed in this process: no or a wrong certificate, or
  * something that is not TLS at all. */
-uint64_t server_handshakes_refused(void);
-/* Connections beyond a limit (server_accept.h), likewise. */
-uint64_t server_connections_refused(void);
+uint64_t service_handshakes_refused(void);
+/* Connections beyond a limit (service_accept.h), likewise. */
+uint64_t service_connections_refused(void);
 /* When a call last began or ended; 0: there was none. */
-uint64_t server_active_ms(const struct server *server);
+uint64_t service_active_ms(const struct service *service);
 
 struct call_events {
     void (*on_writable)(void *owner); /* after each call_send; may be NULL */
@@ -92,6 +93,6 @@ void call_send(struct call *call, struct grpc_byte_buffer *buffer);
 bool call_writable(const struct call *call);
 bool call_streams(const struct call *call);
 
-void server_drop_buffer(struct grpc_byte_buffer *buffer); /* accepts NULL */
+void service_drop_buffer(struct grpc_byte_buffer *buffer); /* accepts NULL */
 
-#endif /* COORDINATOR_SHELL_SERVER_H */
+#endif /* COORDINATOR_SHELL_SERVICE_H */

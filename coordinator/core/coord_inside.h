@@ -1,4 +1,4 @@
-/* coord_parts.h - what the files of the coordinator's core share.
+/* coord_inside.h - what the files of the coordinator's core share.
  *
  * coord.c       the step: dispatch, deadlines
  * coord_disk.c  tokens: what is on its way to the disk, and what then
@@ -7,8 +7,8 @@
  * coord_mail.c  messages from workers
  * coord_points.c  going back, to a point or a version
  * coord_asks.c  requests from clients */
-#ifndef COORDINATOR_CORE_COORD_PARTS_H
-#define COORDINATOR_CORE_COORD_PARTS_H
+#ifndef COORDINATOR_CORE_COORD_INSIDE_H
+#define COORDINATOR_CORE_COORD_INSIDE_H
 
 #include "coordinator/core/action.h"
 #include "coordinator/core/coord.h"
@@ -92,6 +92,11 @@ void begin_gathering(struct coord *c, uint32_t slot, const struct point *point);
 void tell_way_back(const struct coord *c, uint32_t slot, struct text *text);
 /* What was loaded is where an earlier life of the coordinator left off, or had
  * to be gone back to. */
+/* The job stops, to go back; or the coordinator has been started again. */
+void note_stop(struct coord *c, struct job *job, bool started_again);
+/* Once it goes on: call when an interval has been reported whole. And once
+ * more when it is where it was before. */
+void tell_recovered(struct coord *c, uint32_t slot, struct actions *out);
 void tell_taken_over(struct coord *c, uint32_t slot, struct actions *out);
 /* A placement did not come off. True: it began from a point, which is not
  * tried again. */
@@ -210,4 +215,4 @@ void ask_probes(struct coord *c, struct actions *out);
 /* When nothing runs any more after a shutdown: say goodbye. */
 void quit_if_quiet(struct coord *c, struct actions *out);
 
-#endif /* COORDINATOR_CORE_COORD_PARTS_H */
+#endif /* COORDINATOR_CORE_COORD_INSIDE_H */

@@ -1,6 +1,6 @@
 #define _DEFAULT_SOURCE /* syscall */
 
-#include "coordinator/shell/server_accept.h"
+#include "coordinator/shell/service_accept.h"
 
 #include "base/check.h"
 

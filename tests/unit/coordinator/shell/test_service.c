@@ -1,4 +1,4 @@
-#include "coordinator/shell/server.h"
+#include "coordinator/shell/service.h"
 
 #include "base/limits.h"
 #include "base/mem.h"
@@ -21,7 +21,7 @@ struct world {
     uint64_t live;
     struct loop *loop;
     struct link_context *context;
-    struct server *server;
+    struct service *service;
     struct caller *caller;
     struct call *streaming;
     struct call *hanging;
@@ -90,18 +90,18 @@ static void on_request(void *owner,
     }
 }
 
-static enum status open_server(struct world *w,
-                               const char *address,
-                               char *why,
-                               struct server **out)
+static enum status open_service(struct world *w,
+                                const char *address,
+                                char *why,
+                                struct service **out)
 {
-    const struct server_options options = {.loop = w->loop,
-                                           .context = w->context,
-                                           .address = address,
-                                           .on_request = on_request,
-                                           .owner = w};
+    const struct service_options options = {.loop = w->loop,
+                                            .context = w->context,
+                                            .address = address,
+                                            .on_request = on_request,
+                                            .owner = w};
 
-    return server_open(&options, why, ERROR_BYTES_MAX, out);
+    return service_open(&options, why, ERROR_BYTES_MAX, out);
 }
 
 static int setup(void **state)
@@ -115,7 +115,7 @@ static int setup(void **state)
     (void)snprintf(w->address, sizeof(w->address), "unix:%s/s", w->dir);
     assert_int_equal(loop_open(&w->loop), STATUS_OK);
     assert_int_equal(link_context_open(&w->context), STATUS_OK);
-    assert_int_equal(open_server(w, w->address, why, &w->server), STATUS_OK);
+    assert_int_equal(open_service(w, w->address, why, &w->service), STATUS_OK);
     w->caller = caller_open(w->loop, w->address);
     *state = w;
     return 0;
@@ -125,9 +125,9 @@ static int teardown(void **state)
 {
     struct world *w = *state;
 
-    server_stop(w->server, 0);
+    service_stop(w->service, 0);
     caller_close(w->caller);
-    server_close(w->server);
+    service_close(w->service);
     link_context_close(w->context);
     loop_close(w->loop);
     fixture_remove_dir(w->dir);
@@ -136,7 +136,7 @@ static int teardown(void **state)
     return 0;
 }
 
-static void test_server__answers_a_call(void **state)
+static void test_service__answers_a_call(void **state)
 {
     struct world *w = *state;
     const Cajal__V1__AboutRequest request = CAJAL__V1__ABOUT_REQUEST__INIT;
@@ -151,10 +151,10 @@ static void test_server__answers_a_call(void **state)
         assert_string_equal(reply->version, "1.2.3");
         rpc_free(message);
     }
-    assert_int_equal(server_calls_total(w->server), 5);
+    assert_int_equal(service_calls_total(w->service), 5);
 }
 
-static void test_server__gives_errors_with_a_sentence(void **state)
+static void test_service__gives_errors_with_a_sentence(void **state)
 {
     struct world *w = *state;
     const Cajal__V1__StatusRequest request = CAJAL__V1__STATUS_REQUEST__INIT;
@@ -166,7 +166,7 @@ static void test_server__gives_errors_with_a_sentence(void **state)
     assert_string_equal(text, "not now");
 }
 
-static void test_server__streams_one_message_at_a_time(void **state)
+static void test_service__streams_one_message_at_a_time(void **state)
 {
     struct world *w = *state;
     const Cajal__V1__ListJobsRequest request =
@@ -185,7 +185,7 @@ static void test_server__streams_one_message_at_a_time(void **state)
     assert_int_equal(caller_end(call, NULL, 0), GRPC_STATUS_OK);
 }
 
-static void test_server__tells_when_a_client_leaves(void **state)
+static void test_service__tells_when_a_client_leaves(void **state)
 {
     struct world *w = *state;
     const Cajal__V1__WatchRequest request = CAJAL__V1__WATCH_REQUEST__INIT;
@@ -195,18 +195,18 @@ static void test_server__tells_when_a_client_leaves(void **state)
         assert_int_equal(loop_turn(w->loop, 1), STATUS_OK);
     }
     assert_non_null(w->hanging);
-    assert_int_equal(server_calls(w->server), 1);
+    assert_int_equal(service_calls(w->service), 1);
     caller_cancel(call);
 
     assert_int_equal(caller_end(call, NULL, 0), GRPC_STATUS_CANCELLED);
-    for (int i = 0; i < 5000 && server_calls(w->server) > 0; i++) {
+    for (int i = 0; i < 5000 && service_calls(w->service) > 0; i++) {
         assert_int_equal(loop_turn(w->loop, 1), STATUS_OK);
     }
     assert_true(w->closed);
-    assert_int_equal(server_calls(w->server), 0);
+    assert_int_equal(service_calls(w->service), 0);
 }
 
-static void test_server__a_stop_ends_calls_that_hang(void **state)
+static void test_service__a_stop_ends_calls_that_hang(void **state)
 {
     struct world *w = *state;
     const Cajal__V1__WatchRequest request = CAJAL__V1__WATCH_REQUEST__INIT;
@@ -215,13 +215,13 @@ static void test_server__a_stop_ends_calls_that_hang(void **state)
     for (int i = 0; i < 5000 && w->hanging == NULL; i++) {
         assert_int_equal(loop_turn(w->loop, 1), STATUS_OK);
     }
-    server_stop(w->server, 10);
+    service_stop(w->service, 10);
 
     assert_true(w->closed);
     assert_int_not_equal(caller_end(call, NULL, 0), GRPC_STATUS_OK);
 }
 
-static void test_server__says_what_it_does_not_have(void **state)
+static void test_service__says_what_it_does_not_have(void **state)
 {
     struct world *w = *state;
     struct caller_call *call =
@@ -232,7 +232,7 @@ static void test_server__says_what_it_does_not_have(void **state)
     assert_int_equal(caller_end(call, NULL, 0), GRPC_STATUS_UNIMPLEMENTED);
 }
 
-static void test_server__refuses_bytes_that_are_no_request(void **state)
+static void test_service__refuses_bytes_that_are_no_request(void **state)
 {
     struct world *w = *state;
     struct caller_call *call = caller_begin(
@@ -241,7 +241,7 @@ static void test_server__refuses_bytes_that_are_no_request(void **state)
     assert_int_equal(caller_end(call, NULL, 0), GRPC_STATUS_INVALID_ARGUMENT);
 }
 
-static void test_server__refuses_a_request_that_is_too_large(void **state)
+static void test_service__refuses_a_request_that_is_too_large(void **state)
 {
     struct world *w = *state;
     const Cajal__V1__AboutRequest about = CAJAL__V1__ABOUT_REQUEST__INIT;
@@ -256,72 +256,74 @@ static void test_server__refuses_a_request_that_is_too_large(void **state)
         GRPC_STATUS_OK);
 }
 
-static void test_server__refuses_an_address_in_use(void **state)
+static void test_service__refuses_an_address_in_use(void **state)
 {
     struct world *w = *state;
     char why[ERROR_BYTES_MAX] = "";
-    struct server *second = NULL;
+    struct service *second = NULL;
     char address[64];
 
-    assert_int_equal(open_server(w, w->address, why, &second), STATUS_CONFLICT);
+    assert_int_equal(open_service(w, w->address, why, &second),
+                     STATUS_CONFLICT);
     assert_non_null(strstr(why, "in use"));
-    assert_int_equal(open_server(w, "ipv4:127.0.0.1:0", why, &second),
+    assert_int_equal(open_service(w, "ipv4:127.0.0.1:0", why, &second),
                      STATUS_OK);
     (void)snprintf(address, sizeof(address), "ipv4:127.0.0.1:%d",
-                   server_port(second));
+                   service_port(second));
 
-    struct server *third = NULL;
+    struct service *third = NULL;
 
-    assert_int_equal(open_server(w, address, why, &third), STATUS_CONFLICT);
+    assert_int_equal(open_service(w, address, why, &third), STATUS_CONFLICT);
     assert_null(third);
-    server_stop(second, 0);
-    server_close(second);
+    service_stop(second, 0);
+    service_close(second);
 }
 
-static void test_server__refuses_to_be_open_to_the_world(void **state)
+static void test_service__refuses_to_be_open_to_the_world(void **state)
 {
     struct world *w = *state;
     char why[ERROR_BYTES_MAX] = "";
-    struct server *second = NULL;
+    struct service *second = NULL;
 
-    assert_int_equal(open_server(w, "0.0.0.0:7070", why, &second),
+    assert_int_equal(open_service(w, "0.0.0.0:7070", why, &second),
                      STATUS_REFUSED);
-    assert_int_equal(open_server(w, "127.0.0.1.example.org:7070", why, &second),
-                     STATUS_REFUSED);
-    assert_int_equal(open_server(w, "ipv4:10.0.0.1:7070", why, &second),
+    assert_int_equal(
+        open_service(w, "127.0.0.1.example.org:7070", why, &second),
+        STATUS_REFUSED);
+    assert_int_equal(open_service(w, "ipv4:10.0.0.1:7070", why, &second),
                      STATUS_REFUSED);
     assert_non_null(strstr(why, "--insecure"));
 }
 
-static void test_server__refuses_a_socket_path_that_is_too_long(void **state)
+static void test_service__refuses_a_socket_path_that_is_too_long(void **state)
 {
     struct world *w = *state;
     char why[ERROR_BYTES_MAX] = "";
-    struct server *second = NULL;
+    struct service *second = NULL;
     char address[200];
 
     memset(address, 'x', sizeof(address));
     memcpy(address, "unix:/tmp/", 10);
     address[sizeof(address) - 1] = '\0';
 
-    assert_int_equal(open_server(w, address, why, &second), STATUS_INVALID);
+    assert_int_equal(open_service(w, address, why, &second), STATUS_INVALID);
 }
 
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_server__answers_a_call),
-        TEST(test_server__gives_errors_with_a_sentence),
-        TEST(test_server__streams_one_message_at_a_time),
-        TEST(test_server__tells_when_a_client_leaves),
-        TEST(test_server__a_stop_ends_calls_that_hang),
-        TEST(test_server__says_what_it_does_not_have),
-        TEST(test_server__refuses_bytes_that_are_no_request),
-        TEST(test_server__refuses_a_request_that_is_too_large),
-        TEST(test_server__refuses_an_address_in_use),
-        TEST(test_server__refuses_to_be_open_to_the_world),
-        TEST(test_server__refuses_a_socket_path_that_is_too_long),
+        TEST(test_service__answers_a_call),
+        TEST(test_service__gives_errors_with_a_sentence),
+        TEST(test_service__streams_one_message_at_a_time),
+        TEST(test_service__tells_when_a_client_leaves),
+        TEST(test_service__a_stop_ends_calls_that_hang),
+        TEST(test_service__says_what_it_does_not_have),
+        TEST(test_service__refuses_bytes_that_are_no_request),
+        TEST(test_service__refuses_a_request_that_is_too_large),
+        TEST(test_service__refuses_an_address_in_use),
+        TEST(test_service__refuses_to_be_open_to_the_world),
+        TEST(test_service__refuses_a_socket_path_that_is_too_long),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,10 +1,10 @@
-/* internal.h - what the files behind store.h share.
+/* inside.h - what the files behind store.h share.
  *
  * store.c owns the handle; batch.c collects operations; each other file keeps
  * one kind of record: how it lies in its database, how it is put inside an
  * update, and the reads of store.h that belong to it. */
-#ifndef STORAGE_INTERNAL_H
-#define STORAGE_INTERNAL_H
+#ifndef STORAGE_INSIDE_H
+#define STORAGE_INSIDE_H
 
 #include "proto/version.h"
 #include "storage/filesystem.h"
@@ -22,15 +22,31 @@ struct mirrored {
     struct mirror *mirror; /* NULL: a free place */
     uint64_t job;
     uint64_t before; /* its position before the batch being applied */
-    bool touched;    /* by that batch */
+    uint64_t used;   /* the batch that last wrote to its job */
+    bool touched;    /* by the batch being applied */
+    bool rests;      /* is closed after each batch */
+    bool failed;     /* in the batch being applied; is opened anew */
 };
-enum { MIRRORS_MAX = JOBS_MAX };
+enum {
+    MIRRORS_MAX = JOBS_MAX,
+    /* Jobs of which it is remembered that they have no mirror. */
+    PLAIN_JOBS_MAX = 64
+};
 
 struct store {
     struct kv *kv;
     int lock; /* of place.h; -1: none */
     uint64_t life;
+    uint64_t dropped; /* versions, by the batch applied last; the writer's */
+
+    /* mirrors.c; all the writer's */
     struct mirrored mirrors[MIRRORS_MAX];
+    store_mirror_fn *mirror_rule; /* NULL: none */
+    void *mirror_owner;
+    uint64_t plain_jobs[PLAIN_JOBS_MAX]; /* by job % PLAIN_JOBS_MAX */
+    uint64_t batches;                    /* applied, or tried */
+    uint64_t fault_job;                  /* whose mirror has failed the last */
+    char fault[ERROR_BYTES_MAX];
 
     /* young.c */
     struct marks young; /* the writer's */
@@ -82,7 +98,8 @@ enum operation_kind {
     OPERATION_PUT_VERSION,
     OPERATION_SET_REF,
     OPERATION_PUT_STAT,
-    OPERATION_PUT_POINT
+    OPERATION_PUT_POINT,
+    OPERATION_DROP_VERSIONS /* bytes: numbers, u64 little-endian */
 };
 
 struct operation {
@@ -90,7 +107,7 @@ struct operation {
     enum record_log log; /* append */
     uint64_t job;
     uint64_t number;  /* of the version, or the stat's key */
-    uint64_t wall_ms; /* set_ref */
+    uint64_t wall_ms; /* set_ref, drop_versions */
     void *memory;
     struct hash *chunks; /* put_version */
     size_t chunks_count;
@@ -112,6 +129,8 @@ enum status mirrors_write(struct store *store,
 enum status mirrors_put_positions(struct kv_txn *txn,
                                   struct store *store) MUST_CHECK;
 void mirrors_take_back(struct store *store);
+void mirrors_settle(struct store *store, const struct batch *batch); /* or came
+                                                                through */
 void mirrors_close(struct store *store);
 
 enum status logs_append(struct kv_txn *txn,
@@ -146,6 +165,9 @@ enum status young_add(struct store *store,
 /* --- What is gone, in drops.c --- */
 
 /* CONFLICT: the version was there once and has been dropped. */
+enum status drops_apply(struct kv_txn *txn,
+                        const struct operation *operation,
+                        uint64_t *dropped) MUST_CHECK; /* counts up */
 enum status drops_check(struct kv_txn *txn, const struct key *key) MUST_CHECK;
 
 /* A ref as it lies in the store; name and actor end in NUL. */
@@ -158,4 +180,4 @@ struct ref_record {
 /* false: the bytes are no ref. */
 bool refs_decode(const struct kv_value *value, struct ref_record *out);
 
-#endif /* STORAGE_INTERNAL_H */
+#endif /* STORAGE_INSIDE_H */

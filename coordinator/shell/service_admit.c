@@ -1,13 +1,14 @@
-/* server_admit.c - who may come in: limits, identity, rights.
+/* service_admit.c - who may come in: limits, identity, rights.
  *
  * All of it before a request is unpacked, so that a stranger's bytes are not
  * even looked at. */
-#include "coordinator/shell/server_inside.h"
+#include "coordinator/shell/service_inside.h"
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "coordinator/shell/server_tls.h"
+#include "coordinator/shell/address.h"
+#include "coordinator/shell/service_tls.h"
 
 #include <grpc/support/alloc.h>
 
@@ -21,15 +22,15 @@ static void find_peer(struct call *call)
 {
     char *peer = grpc_call_get_peer(call->grpc);
 
-    refusals_peer_name(peer, call->peer);
+    address_without_port(peer, call->peer);
     gpr_free(peer);
 }
 
-static unsigned calls_of_peer(const struct server *server, const char *peer)
+static unsigned calls_of_peer(const struct service *service, const char *peer)
 {
     unsigned count = 0;
 
-    for (const struct call *c = server->live; c != NULL; c = c->next) {
+    for (const struct call *c = service->live; c != NULL; c = c->next) {
         count += strcmp(c->peer, peer) == 0;
     }
     return count;
@@ -37,11 +38,11 @@ static unsigned calls_of_peer(const struct server *server, const char *peer)
 
 static void identify(struct call *call)
 {
-    const struct server *server = call->server;
+    const struct service *service = call->service;
 
-    if (server->local) {
+    if (service->local) {
         call->identity = (struct identity){.kind = IDENTITY_LOCAL};
-    } else if (server->rights == NULL) {
+    } else if (service->rights == NULL) {
         call->identity = (struct identity){.kind = IDENTITY_ANYONE};
     } else {
         tls_identify(call->grpc, &call->metadata, &call->identity);
@@ -50,16 +51,18 @@ static void identify(struct call *call)
 
 static void note_refusal(struct call *call, const char *why)
 {
-    struct server *server = call->server;
-    uint64_t silent = 0;
+    struct service *service = call->service;
+    uint64_t cause = ration_cause(0, call->peer, strlen(call->peer));
+    uint64_t times = 0;
     size_t count = 0;
 
-    if (refusals_note(&server->refusals, call->peer, clock_now_ms(), &silent)) {
-        log_line(LOG_WARN, "server", "call_refused",
-                 "peer=\"%s\" identity=%s method=%s before=%" PRIu64
+    service->refused_total++;
+    if (ration_take(&service->refusals, cause, clock_now_ms(), &times)) {
+        log_line(LOG_WARN, "service", "call_refused",
+                 "peer=\"%s\" identity=%s method=%s times=%" PRIu64
                  " why=\"%s\"",
                  call->peer, identity_label(&call->identity),
-                 rpc_table(&count)[call->method].path, silent, why);
+                 rpc_table(&count)[call->method].path, times, why);
     }
 }
 
@@ -71,23 +74,23 @@ static grpc_status_code code_of(enum verdict verdict)
 
 bool call_admit(struct call *call)
 {
-    struct server *server = call->server;
+    struct service *service = call->service;
     enum verdict verdict = VERDICT_ALLOWED;
     char why[ERROR_BYTES_MAX] = "";
 
     find_peer(call);
     identify(call);
-    if (server->calls_count > CALLS_MAX ||
-        (!server->local &&
-         calls_of_peer(server, call->peer) > CALLS_PER_PEER_MAX)) {
+    if (service->calls_count > CALLS_MAX ||
+        (!service->local &&
+         calls_of_peer(service, call->peer) > CALLS_PER_PEER_MAX)) {
         call_finish(call, STATUS_BUSY,
                     "this coordinator has its most calls. Try again later");
         return false;
     }
-    if (server->rights != NULL) {
-        (void)rights_refresh(server->rights);
+    if (service->rights != NULL) {
+        (void)rights_refresh(service->rights);
     }
-    verdict = rights_judge(server->rights, &call->identity,
+    verdict = rights_judge(service->rights, &call->identity,
                            (enum rpc_method)call->method, why, sizeof(why));
     if (verdict == VERDICT_ALLOWED) {
         return true;
@@ -103,7 +106,7 @@ static void judge_again(struct call *call)
 {
     char why[ERROR_BYTES_MAX] = "";
     enum verdict verdict =
-        rights_judge(call->server->rights, &call->identity,
+        rights_judge(call->service->rights, &call->identity,
                      (enum rpc_method)call->method, why, sizeof(why));
 
     if (verdict == VERDICT_ALLOWED) {
@@ -116,18 +119,18 @@ static void judge_again(struct call *call)
 
 /* A call that was let in may last for days: who loses the right to it, loses
  * the call. */
-void server_review(void *owner)
+void service_review(void *owner)
 {
-    struct server *server = owner;
+    struct service *service = owner;
 
-    CHECK(server->rights != NULL);
-    if (rights_refresh(server->rights)) {
-        for (struct call *c = server->live; c != NULL; c = c->next) {
+    CHECK(service->rights != NULL);
+    if (rights_refresh(service->rights)) {
+        for (struct call *c = service->live; c != NULL; c = c->next) {
             if (c->owed && c->method < RPC_METHODS_COUNT) {
                 judge_again(c);
             }
         }
     }
-    loop_set_timer(server->loop, server->review_timer,
+    loop_set_timer(service->loop, service->review_timer,
                    clock_now_ms() + REVIEW_MS);
 }

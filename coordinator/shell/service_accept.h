@@ -1,4 +1,4 @@
-/* server_accept.h - how many connections a peer may have; none left is no end.
+/* service_accept.h - how many connections a peer may have; none left is no end.
  *
  * gRPC 1.51 neither bounds the connections of a peer nor survives the end of
  * descriptors: at the first EMFILE its listener is given up for good, so that
@@ -8,8 +8,8 @@
  * want of a descriptor.
  *
  * Limits hold for TCP. They are per process, as descriptors are. */
-#ifndef COORDINATOR_SHELL_SERVER_ACCEPT_H
-#define COORDINATOR_SHELL_SERVER_ACCEPT_H
+#ifndef COORDINATOR_SHELL_SERVICE_ACCEPT_H
+#define COORDINATOR_SHELL_SERVICE_ACCEPT_H
 
 #include <stdint.h>
 
@@ -28,4 +28,4 @@ void accept_prepare(void);
 /* Connections turned away in this process. */
 uint64_t accept_refused(void);
 
-#endif /* COORDINATOR_SHELL_SERVER_ACCEPT_H */
+#endif /* COORDINATOR_SHELL_SERVICE_ACCEPT_H */

@@ -1,5 +1,5 @@
-/* test_guard.c - the control link with keys: who is who, and who is not. */
-#include "coordinator/shell/guard.h"
+/* test_trust.c - the control link with keys: who is who, and who is not. */
+#include "coordinator/shell/trust.h"
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -28,7 +28,7 @@ struct world {
     uint64_t live;
     struct loop *loop;
     struct link_context *context;
-    struct guard *guard;
+    struct trust *trust;
     struct workers *workers;
     struct curvekey_pair pairs[CURVEPAIRS];
     struct link *links[LINKS];
@@ -48,10 +48,11 @@ static void on_message(void *owner, uint32_t peer, const struct wire *message)
     w->count++;
 }
 
-static void on_lost(void *owner, uint32_t peer)
+static void on_lost(void *owner, uint32_t peer, const char *why)
 {
     struct world *w = owner;
 
+    (void)why;
     w->lost = peer;
     w->lost_count++;
 }
@@ -113,11 +114,11 @@ static int setup(void **state)
     assert_int_equal(loop_open(&w->loop), STATUS_OK);
     assert_int_equal(link_context_open(&w->context), STATUS_OK);
     assert_int_equal(
-        guard_open(w->loop, w->context, w->dir, why, sizeof(why), &w->guard),
+        trust_open(w->loop, w->context, w->dir, why, sizeof(why), &w->trust),
         STATUS_OK);
     options.loop = w->loop;
     options.context = w->context;
-    options.guard = w->guard;
+    options.trust = w->trust;
     assert_int_equal(workers_open(&options, &w->workers), STATUS_OK);
     *state = w;
     return 0;
@@ -131,7 +132,7 @@ static int teardown(void **state)
         link_close(w->links[l]);
     }
     workers_close(w->workers);
-    guard_close(w->guard);
+    trust_close(w->trust);
     link_context_close(w->context);
     loop_close(w->loop);
     fixture_remove_dir(w->dir);
@@ -163,22 +164,22 @@ static void turn(struct world *w)
 static bool send_wire(struct world *w, int link, const struct wire *message)
 {
     unsigned char *bytes = NULL;
-    struct frame part;
+    struct part part;
     size_t size = 0;
     bool sent = false;
 
     assert_int_equal(wire_encode(message, &bytes, &size), STATUS_OK);
-    assert_int_equal(frame_init_copy(&part, bytes, size), STATUS_OK);
+    assert_int_equal(part_init_copy(&part, bytes, size), STATUS_OK);
     mem_free(bytes);
     for (int i = 0; i < TRIES_MAX && !sent; i++) {
         sent = link_send(w->links[link], &part, 1) == STATUS_OK;
-        if (!sent && guard_refused(w->guard) > 0) {
+        if (!sent && trust_refused(w->trust) > 0) {
             break;
         }
         turn(w);
     }
     if (!sent) {
-        frame_close(&part);
+        part_close(&part);
     }
     return sent;
 }
@@ -204,14 +205,14 @@ static void turn_until(struct world *w, const int *value, int wanted)
 }
 
 static void turn_until_blamed(struct world *w,
-                              enum guard_fault fault,
+                              enum trust_fault fault,
                               uint64_t wanted)
 {
-    for (int i = 0; i < TRIES_MAX && guard_count(w->guard, fault) < wanted;
+    for (int i = 0; i < TRIES_MAX && trust_count(w->trust, fault) < wanted;
          i++) {
         turn(w);
     }
-    assert_int_equal(guard_count(w->guard, fault), wanted);
+    assert_int_equal(trust_count(w->trust, fault), wanted);
 }
 
 /* The text of the REFUSE that a link gets. */
@@ -220,7 +221,7 @@ static void assert_refused(struct world *w, int link, const char *text)
     static unsigned char memory[1 << 16];
     struct arena arena;
     struct wire message;
-    struct frame part;
+    struct part part;
     size_t count = 0;
     enum status status = STATUS_BUSY;
 
@@ -231,15 +232,15 @@ static void assert_refused(struct world *w, int link, const char *text)
     assert_int_equal(status, STATUS_OK);
     arena_init(&arena, memory, sizeof(memory));
     assert_int_equal(
-        wire_decode(frame_data(&part), frame_size(&part), &arena, &message),
+        wire_decode(part_data(&part), part_size(&part), &arena, &message),
         STATUS_OK);
-    frame_close(&part);
+    part_close(&part);
     assert_int_equal(message.kind, WIRE_REFUSE);
     assert_int_equal(message.refuse.status, STATUS_REFUSED);
     assert_non_null(strstr(message.refuse.text, text));
 }
 
-static void test_guard__a_worker_is_who_its_key_says(void **state)
+static void test_trust__a_worker_is_who_its_key_says(void **state)
 {
     struct world *w = *state;
     struct wire hello = hello_of(w, "w1", W1);
@@ -250,10 +251,10 @@ static void test_guard__a_worker_is_who_its_key_says(void **state)
 
     assert_string_equal(w->message.hello.name, "w1");
     assert_true(curvekey_equal(&w->message.hello.key, &w->pairs[W1].shown));
-    assert_int_equal(guard_count(w->guard, GUARD_IMPOSTOR), 0);
+    assert_int_equal(trust_count(w->trust, TRUST_IMPOSTOR), 0);
 }
 
-static void test_guard__refuses_a_hello_under_another_name(void **state)
+static void test_trust__refuses_a_hello_under_another_name(void **state)
 {
     struct world *w = *state;
     struct wire hello = hello_of(w, "w1", W2);
@@ -263,10 +264,10 @@ static void test_guard__refuses_a_hello_under_another_name(void **state)
 
     assert_refused(w, 0, "start it with --name w2");
     assert_int_equal(w->count, 0);
-    assert_int_equal(guard_count(w->guard, GUARD_IMPOSTOR), 1);
+    assert_int_equal(trust_count(w->trust, TRUST_IMPOSTOR), 1);
 }
 
-static void test_guard__refuses_a_hello_with_anothers_key(void **state)
+static void test_trust__refuses_a_hello_with_anothers_key(void **state)
 {
     struct world *w = *state;
     struct wire hello = hello_of(w, "w2", W1);
@@ -278,7 +279,7 @@ static void test_guard__refuses_a_hello_with_anothers_key(void **state)
     assert_int_equal(w->count, 0);
 }
 
-static void test_guard__refuses_an_open_data_endpoint(void **state)
+static void test_trust__refuses_an_open_data_endpoint(void **state)
 {
     struct world *w = *state;
     struct wire hello = hello_of(w, "w1", W1);
@@ -292,7 +293,7 @@ static void test_guard__refuses_an_open_data_endpoint(void **state)
 }
 
 /* 0MQ hands the routing id over; what then comes under it is not believed. */
-static void test_guard__a_routing_id_belongs_to_a_key(void **state)
+static void test_trust__a_routing_id_belongs_to_a_key(void **state)
 {
     struct world *w = *state;
     struct wire hello = hello_of(w, "w1", W1);
@@ -305,7 +306,7 @@ static void test_guard__a_routing_id_belongs_to_a_key(void **state)
     first = w->peer;
     connect_as(w, 1, W2, "w1-1");
     assert_true(send_wire(w, 1, &other));
-    turn_until_blamed(w, GUARD_IMPOSTOR, 1);
+    turn_until_blamed(w, TRUST_IMPOSTOR, 1);
 
     assert_int_equal(w->count, 1);
     assert_int_equal(w->lost_count, 0);
@@ -322,7 +323,7 @@ static void test_guard__a_routing_id_belongs_to_a_key(void **state)
     assert_int_equal(w->peer, first);
 }
 
-static void test_guard__lets_no_stranger_speak(void **state)
+static void test_trust__lets_no_stranger_speak(void **state)
 {
     struct world *w = *state;
     struct wire hello = hello_of(w, "w1", STRANGER);
@@ -331,10 +332,10 @@ static void test_guard__lets_no_stranger_speak(void **state)
 
     assert_false(send_wire(w, 0, &hello));
     assert_int_equal(w->count, 0);
-    assert_true(guard_refused(w->guard) > 0);
+    assert_true(trust_refused(w->trust) > 0);
 }
 
-static void test_guard__a_revoked_worker_is_lost_at_once(void **state)
+static void test_trust__a_revoked_worker_is_lost_at_once(void **state)
 {
     struct world *w = *state;
     struct wire hello = hello_of(w, "w1", W1);
@@ -349,18 +350,18 @@ static void test_guard__a_revoked_worker_is_lost_at_once(void **state)
     turn_until(w, &w->lost_count, 1);
 
     assert_int_equal(w->lost, number);
-    assert_int_equal(guard_count(w->guard, GUARD_REVOKED), 1);
+    assert_int_equal(trust_count(w->trust, TRUST_REVOKED), 1);
     assert_int_equal(workers_send(w->workers, number, &beat),
                      STATUS_UNAVAILABLE);
     /* Its connection has been ended, and it is asked for its key again. */
-    for (int i = 0; i < TRIES_MAX && guard_refused(w->guard) == 0; i++) {
+    for (int i = 0; i < TRIES_MAX && trust_refused(w->trust) == 0; i++) {
         turn(w);
     }
-    assert_true(guard_refused(w->guard) > 0);
+    assert_true(trust_refused(w->trust) > 0);
     assert_int_equal(w->count, 1);
 }
 
-static void test_guard__what_a_revoked_key_still_sends_is_dropped(void **state)
+static void test_trust__what_a_revoked_key_still_sends_is_dropped(void **state)
 {
     struct world *w = *state;
     struct wire hello = hello_of(w, "w1", W1);
@@ -374,37 +375,37 @@ static void test_guard__what_a_revoked_key_still_sends_is_dropped(void **state)
     turn_until(w, &w->lost_count, 1);
     workers_resume(w->workers);
 
-    turn_until_blamed(w, GUARD_REVOKED, 2);
+    turn_until_blamed(w, TRUST_REVOKED, 2);
     assert_int_equal(w->count, 1);
 }
 
-static void test_guard__a_key_given_back_comes_in_again(void **state)
+static void test_trust__a_key_given_back_comes_in_again(void **state)
 {
     struct world *w = *state;
     struct wire hello = hello_of(w, "w1", W1);
 
     revoke(w, "w1");
     for (int i = 0; i < TRIES_MAX; i++) {
-        if (guard_name(w->guard, &w->pairs[W1].shown) == NULL) {
+        if (trust_name(w->trust, &w->pairs[W1].shown) == NULL) {
             break;
         }
         turn(w);
     }
     connect_as(w, 0, W1, "w1-1");
     assert_false(send_wire(w, 0, &hello));
-    assert_true(guard_refused(w->guard) > 0);
+    assert_true(trust_refused(w->trust) > 0);
     write_key(w, "workers/w1.pub", curvepairs_text[W1][0]);
     for (int i = 0; i < 3 && w->count == 0; i++) {
         for (int j = 0; j < TRIES_MAX && w->count == 0; j++) {
             unsigned char *bytes = NULL;
-            struct frame part;
+            struct part part;
             size_t size = 0;
 
             assert_int_equal(wire_encode(&hello, &bytes, &size), STATUS_OK);
-            assert_int_equal(frame_init_copy(&part, bytes, size), STATUS_OK);
+            assert_int_equal(part_init_copy(&part, bytes, size), STATUS_OK);
             mem_free(bytes);
             if (link_send(w->links[0], &part, 1) != STATUS_OK) {
-                frame_close(&part);
+                part_close(&part);
             }
             turn(w);
         }
@@ -413,7 +414,7 @@ static void test_guard__a_key_given_back_comes_in_again(void **state)
 }
 
 /* One worker's many connections cost it its own entries, and no other's. */
-static void test_guard__one_key_cannot_fill_the_table(void **state)
+static void test_trust__one_key_cannot_fill_the_table(void **state)
 {
     struct world *w = *state;
     struct wire hello = hello_of(w, "w1", W1);
@@ -442,7 +443,7 @@ static void test_guard__one_key_cannot_fill_the_table(void **state)
 }
 
 /* Late messages are honest, mostly: counted, but nobody is sent away. */
-static void test_guard__a_stale_message_costs_nobody_the_connection(
+static void test_trust__a_stale_message_costs_nobody_the_connection(
     void **state)
 {
     struct world *w = *state;
@@ -455,12 +456,12 @@ static void test_guard__a_stale_message_costs_nobody_the_connection(
     assert_true(send_wire(w, 0, &hello));
 
     turn_until(w, &w->count, 2);
-    assert_int_equal(guard_count(w->guard, GUARD_STALE), 1);
+    assert_int_equal(trust_count(w->trust, TRUST_STALE), 1);
     assert_int_equal(w->lost_count, 0);
 }
 
 /* A worker's vault is asked by workers that are in none of its placements. */
-static void test_guard__a_welcome_brings_the_roster(void **state)
+static void test_trust__a_welcome_brings_the_roster(void **state)
 {
     struct world *w = *state;
     static unsigned char memory[1 << 16];
@@ -476,15 +477,15 @@ static void test_guard__a_welcome_brings_the_roster(void **state)
     assert_int_equal(workers_send(w->workers, w->peer, &message), STATUS_OK);
 
     for (int i = 0; i < TRIES_MAX && message.kind != WIRE_ROSTER; i++) {
-        struct frame part;
+        struct part part;
         size_t count = 0;
 
         if (link_receive(w->links[0], &part, 1, &count) == STATUS_OK) {
             arena_init(&arena, memory, sizeof(memory));
-            assert_int_equal(wire_decode(frame_data(&part), frame_size(&part),
+            assert_int_equal(wire_decode(part_data(&part), part_size(&part),
                                          &arena, &message),
                              STATUS_OK);
-            frame_close(&part);
+            part_close(&part);
         }
         turn(w);
     }
@@ -492,10 +493,10 @@ static void test_guard__a_welcome_brings_the_roster(void **state)
     assert_int_equal(message.roster.count, 2);
 }
 
-static void test_guard__says_what_is_wrong_with_the_keys(void **state)
+static void test_trust__says_what_is_wrong_with_the_keys(void **state)
 {
     struct world *w = *state;
-    struct guard *guard = NULL;
+    struct trust *trust = NULL;
     char path[128];
     char why[512] = "";
 
@@ -503,29 +504,29 @@ static void test_guard__says_what_is_wrong_with_the_keys(void **state)
     assert_int_equal(chmod(path, 0644), 0);
 
     assert_int_equal(
-        guard_open(w->loop, w->context, w->dir, why, sizeof(why), &guard),
+        trust_open(w->loop, w->context, w->dir, why, sizeof(why), &trust),
         STATUS_REFUSED);
     assert_non_null(strstr(why, "chmod 600"));
-    assert_null(guard);
+    assert_null(trust);
 }
 
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_guard__a_worker_is_who_its_key_says),
-        TEST(test_guard__refuses_a_hello_under_another_name),
-        TEST(test_guard__refuses_a_hello_with_anothers_key),
-        TEST(test_guard__refuses_an_open_data_endpoint),
-        TEST(test_guard__a_routing_id_belongs_to_a_key),
-        TEST(test_guard__lets_no_stranger_speak),
-        TEST(test_guard__a_revoked_worker_is_lost_at_once),
-        TEST(test_guard__what_a_revoked_key_still_sends_is_dropped),
-        TEST(test_guard__a_key_given_back_comes_in_again),
-        TEST(test_guard__one_key_cannot_fill_the_table),
-        TEST(test_guard__a_stale_message_costs_nobody_the_connection),
-        TEST(test_guard__a_welcome_brings_the_roster),
-        TEST(test_guard__says_what_is_wrong_with_the_keys),
+        TEST(test_trust__a_worker_is_who_its_key_says),
+        TEST(test_trust__refuses_a_hello_under_another_name),
+        TEST(test_trust__refuses_a_hello_with_anothers_key),
+        TEST(test_trust__refuses_an_open_data_endpoint),
+        TEST(test_trust__a_routing_id_belongs_to_a_key),
+        TEST(test_trust__lets_no_stranger_speak),
+        TEST(test_trust__a_revoked_worker_is_lost_at_once),
+        TEST(test_trust__what_a_revoked_key_still_sends_is_dropped),
+        TEST(test_trust__a_key_given_back_comes_in_again),
+        TEST(test_trust__one_key_cannot_fill_the_table),
+        TEST(test_trust__a_stale_message_costs_nobody_the_connection),
+        TEST(test_trust__a_welcome_brings_the_roster),
+        TEST(test_trust__says_what_is_wrong_with_the_keys),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-#include "coordinator/shell/server.h"
+#include "coordinator/shell/service.h"
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -6,9 +6,9 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "coordinator/shell/address.h"
-#include "coordinator/shell/server_accept.h"
-#include "coordinator/shell/server_inside.h"
-#include "coordinator/shell/server_tls.h"
+#include "coordinator/shell/service_accept.h"
+#include "coordinator/shell/service_inside.h"
+#include "coordinator/shell/service_tls.h"
 
 #include <grpc/grpc_security.h>
 #include <grpc/support/log.h>
@@ -83,12 +83,12 @@ static void take_log(gpr_log_func_args *args)
     }
 }
 
-uint64_t server_connections_refused(void)
+uint64_t service_connections_refused(void)
 {
     return accept_refused();
 }
 
-uint64_t server_handshakes_refused(void)
+uint64_t service_handshakes_refused(void)
 {
     return atomic_load(&handshakes_refused);
 }
@@ -97,38 +97,38 @@ uint64_t server_handshakes_refused(void)
 
 static void pump(void *owner)
 {
-    struct server *server = owner;
+    struct service *service = owner;
     bool more = true;
 
     while (more) {
         grpc_event event = grpc_completion_queue_next(
-            server->queue, gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
+            service->queue, gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
         struct pumped pumped = {event.tag, event.success != 0};
-        struct frame frame;
+        struct part part;
         enum status status;
 
         more = event.type != GRPC_QUEUE_SHUTDOWN;
         if (!more) {
             pumped.tag = NULL;
         }
-        status = frame_init_copy(&frame, &pumped, sizeof(pumped));
+        status = part_init_copy(&part, &pumped, sizeof(pumped));
         CHECK(status == STATUS_OK);
         /* An inproc pipe without a limit takes everything. */
-        status = link_send(server->outlet, &frame, 1);
+        status = link_send(service->outlet, &part, 1);
         CHECK(status == STATUS_OK);
     }
 }
 
-static void take_event(struct server *server, const struct pumped *pumped)
+static void take_event(struct service *service, const struct pumped *pumped)
 {
     bool success = pumped->success != 0;
 
     if (pumped->tag == NULL) {
-        server->ended = true;
+        service->ended = true;
         return;
     }
     if (pumped->tag->kind == TAG_SHUT) {
-        server->shut = true;
+        service->shut = true;
     } else {
         call_complete(pumped->tag, success);
     }
@@ -136,33 +136,33 @@ static void take_event(struct server *server, const struct pumped *pumped)
 
 static void on_inlet(void *owner)
 {
-    struct server *server = owner;
+    struct service *service = owner;
 
     for (int i = 0; i < EVENTS_PER_TURN; i++) {
         struct pumped pumped;
-        struct frame frame;
+        struct part part;
         size_t count = 0;
 
-        if (link_receive(server->inlet, &frame, 1, &count) != STATUS_OK) {
+        if (link_receive(service->inlet, &part, 1, &count) != STATUS_OK) {
             return;
         }
-        CHECK(frame_size(&frame) == sizeof(pumped));
-        memcpy(&pumped, frame_data(&frame), sizeof(pumped));
-        frame_close(&frame);
-        take_event(server, &pumped);
+        CHECK(part_size(&part) == sizeof(pumped));
+        memcpy(&pumped, part_data(&part), sizeof(pumped));
+        part_close(&part);
+        take_event(service, &pumped);
     }
 }
 
 /* --- Addresses --- */
 
-static bool has_keys(const struct server_options *options)
+static bool has_keys(const struct service_options *options)
 {
     return options->keys != NULL && options->keys[0] != '\0';
 }
 
-enum status server_check(const struct server_options *options,
-                         char *why,
-                         size_t why_size)
+enum status service_check(const struct service_options *options,
+                          char *why,
+                          size_t why_size)
 {
     struct sockaddr_un limit;
     const char *path = address_path(options->address);
@@ -203,7 +203,7 @@ enum status server_check(const struct server_options *options,
 
 /* --- Opening and closing --- */
 
-static enum status open_pipe(struct server *server,
+static enum status open_pipe(struct service *service,
                              struct link_context *context)
 {
     const struct link_options options = {
@@ -214,16 +214,16 @@ static enum status open_pipe(struct server *server,
 
     text_init(&text, endpoint, sizeof(endpoint));
     text_add(&text, "inproc://grpc-");
-    text_u64(&text, (uintptr_t)server);
-    status = link_bind(context, &options, endpoint, &server->inlet);
+    text_u64(&text, (uintptr_t)service);
+    status = link_bind(context, &options, endpoint, &service->inlet);
     if (status != STATUS_OK) {
         return status;
     }
-    status = link_connect(context, &options, endpoint, &server->outlet);
+    status = link_connect(context, &options, endpoint, &service->outlet);
     if (status != STATUS_OK) {
         return status;
     }
-    return loop_add_link(server->loop, server->inlet, on_inlet, server);
+    return loop_add_link(service->loop, service->inlet, on_inlet, service);
 }
 
 /* gRPC's type has no const, but nothing is written to the name. */
@@ -258,12 +258,12 @@ static grpc_server *create(void)
     };
     grpc_channel_args args = {sizeof(arguments) / sizeof(arguments[0]),
                               arguments};
-    grpc_server *server = NULL;
+    grpc_server *grpc = NULL;
 
     grpc_resource_quota_resize(quota, BUFFERS_BYTES_MAX);
-    server = grpc_server_create(&args, NULL);
-    grpc_resource_quota_unref(quota); /* the server holds it */
-    return server;
+    grpc = grpc_server_create(&args, NULL);
+    grpc_resource_quota_unref(quota); /* grpc holds it */
+    return grpc;
 }
 
 /* A listener takes HOST:PORT; the schemes are those of a client's target. */
@@ -275,27 +275,27 @@ static const char *without_scheme(const char *address)
     return schemed ? address + 5 : address;
 }
 
-static enum status listen_at(struct server *server,
-                             const struct server_options *options,
+static enum status listen_at(struct service *service,
+                             const struct service_options *options,
                              char *why,
                              size_t why_size)
 {
     const char *address = options->address;
     const char *keys = options->keys;
     grpc_server_credentials *credentials =
-        server->rights != NULL && !server->local
+        service->rights != NULL && !service->local
             ? tls_credentials(keys)
             : grpc_insecure_server_credentials_create();
     /* The socket's file is never there for others, not even for a moment. */
     mode_t mask = umask(077);
 
     if (credentials != NULL) {
-        server->port = grpc_server_add_http2_port(
-            server->grpc, without_scheme(address), credentials);
+        service->port = grpc_server_add_http2_port(
+            service->grpc, without_scheme(address), credentials);
         grpc_server_credentials_release(credentials);
     }
     (void)umask(mask);
-    if (server->port == 0) {
+    if (service->port == 0) {
         (void)snprintf(why, why_size,
                        "cannot listen at %s: the address is in use, or not of "
                        "this machine.",
@@ -308,33 +308,33 @@ static enum status listen_at(struct server *server,
     return STATUS_OK;
 }
 
-static enum status open_rights(struct server *server,
-                               const struct server_options *options)
+static enum status open_rights(struct service *service,
+                               const struct service_options *options)
 {
     enum status status = STATUS_OK;
 
-    server->local = address_path(options->address) != NULL;
-    if (server->local || !has_keys(options)) {
+    service->local = address_path(options->address) != NULL;
+    if (service->local || !has_keys(options)) {
         return STATUS_OK;
     }
-    status = rights_open(options->keys, &server->rights);
+    status = rights_open(options->keys, &service->rights);
     if (status != STATUS_OK) {
         return status;
     }
-    status = loop_add_timer(server->loop, clock_now_ms(), server_review, server,
-                            &server->review_timer);
-    server->has_timer = status == STATUS_OK;
+    status = loop_add_timer(service->loop, clock_now_ms(), service_review,
+                            service, &service->review_timer);
+    service->has_timer = status == STATUS_OK;
     return status;
 }
 
 /* All that may fail before a client can come. */
-static enum status prepare(struct server *server,
-                           const struct server_options *options,
+static enum status prepare(struct service *service,
+                           const struct service_options *options,
                            char *why,
                            size_t why_size)
 {
     const struct rpc_entry *table = NULL;
-    enum status status = open_pipe(server, options->context);
+    enum status status = open_pipe(service, options->context);
     size_t count = 0;
 
     if (status != STATUS_OK) {
@@ -343,162 +343,162 @@ static enum status prepare(struct server *server,
     accept_prepare();
     gpr_set_log_function(take_log);
     grpc_init();
-    server->initialised = true;
-    server->queue = grpc_completion_queue_create_for_next(NULL);
-    server->grpc = create();
-    grpc_server_register_completion_queue(server->grpc, server->queue, NULL);
+    service->initialised = true;
+    service->queue = grpc_completion_queue_create_for_next(NULL);
+    service->grpc = create();
+    grpc_server_register_completion_queue(service->grpc, service->queue, NULL);
     table = rpc_table(&count);
     for (size_t m = 0; m < count; m++) {
-        server->methods[m] = grpc_server_register_method(
-            server->grpc, table[m].path, NULL,
+        service->methods[m] = grpc_server_register_method(
+            service->grpc, table[m].path, NULL,
             GRPC_SRM_PAYLOAD_READ_INITIAL_BYTE_BUFFER, 0);
-        CHECK(server->methods[m] != NULL);
+        CHECK(service->methods[m] != NULL);
     }
-    status = open_rights(server, options);
+    status = open_rights(service, options);
     if (status == STATUS_OK) {
-        status = listen_at(server, options, why, why_size);
+        status = listen_at(service, options, why, why_size);
     }
     if (status != STATUS_OK) {
         return status;
     }
-    return thread_open(pump, server, &server->pump);
+    return thread_open(pump, service, &service->pump);
 }
 
-enum status server_open(const struct server_options *options,
-                        char *why,
-                        size_t why_size,
-                        struct server **out)
+enum status service_open(const struct service_options *options,
+                         char *why,
+                         size_t why_size,
+                         struct service **out)
 {
-    struct server *server = NULL;
-    enum status status = server_check(options, why, why_size);
+    struct service *service = NULL;
+    enum status status = service_check(options, why, why_size);
 
     if (status != STATUS_OK) {
         return status;
     }
     (void)snprintf(why, why_size, "the service could not be started.");
-    server = mem_new(sizeof(*server));
-    if (server == NULL) {
+    service = mem_new(sizeof(*service));
+    if (service == NULL) {
         return STATUS_NO_MEMORY;
     }
-    server->loop = options->loop;
-    server->on_request = options->on_request;
-    server->owner = options->owner;
-    server->shut_tag = (struct tag){TAG_SHUT, server};
-    status = prepare(server, options, why, why_size);
+    service->loop = options->loop;
+    service->on_request = options->on_request;
+    service->owner = options->owner;
+    service->shut_tag = (struct tag){TAG_SHUT, service};
+    status = prepare(service, options, why, why_size);
     if (status != STATUS_OK) {
         goto fail;
     }
-    if (!server->local && server->rights == NULL &&
+    if (!service->local && service->rights == NULL &&
         !address_is_local(options->address)) {
-        log_line(LOG_WARN, "server", "insecure",
+        log_line(LOG_WARN, "service", "insecure",
                  "listen=\"%s\" text=\"nothing is encrypted, and whoever "
                  "reaches this address may read, change and end everything\"",
                  options->address);
     }
-    grpc_server_start(server->grpc);
+    grpc_server_start(service->grpc);
     for (uint32_t m = 0; m < WAITING_COUNT && status == STATUS_OK; m++) {
-        status = call_await(server, m);
+        status = call_await(service, m);
     }
     if (status != STATUS_OK) {
         goto fail;
     }
-    *out = server;
+    *out = service;
     return STATUS_OK;
 
 fail:
-    if (server->pump != NULL) {
-        server_stop(server, 0);
+    if (service->pump != NULL) {
+        service_stop(service, 0);
     }
-    server_close(server);
+    service_close(service);
     return status;
 }
 
-static void turn(struct server *server)
+static void turn(struct service *service)
 {
-    enum status status = loop_turn(server->loop, STOP_POLL_MS);
+    enum status status = loop_turn(service->loop, STOP_POLL_MS);
 
     CHECK(status == STATUS_OK);
 }
 
-void server_stop(struct server *server, uint32_t grace_ms)
+void service_stop(struct service *service, uint32_t grace_ms)
 {
     uint64_t deadline_ms = clock_now_ms() + grace_ms;
     bool cancelled = false;
 
-    if (server->stopping) {
+    if (service->stopping) {
         return;
     }
-    server->stopping = true;
-    grpc_server_shutdown_and_notify(server->grpc, server->queue,
-                                    &server->shut_tag);
-    while (!server->shut || server->calls_count > 0 ||
-           server->waiting_count > 0) {
+    service->stopping = true;
+    grpc_server_shutdown_and_notify(service->grpc, service->queue,
+                                    &service->shut_tag);
+    while (!service->shut || service->calls_count > 0 ||
+           service->waiting_count > 0) {
         if (!cancelled && clock_now_ms() >= deadline_ms) {
-            grpc_server_cancel_all_calls(server->grpc);
+            grpc_server_cancel_all_calls(service->grpc);
             cancelled = true;
         }
-        turn(server);
+        turn(service);
     }
 }
 
 /* The queue must be read to its end, or else the pump never returns. */
-void server_close(struct server *server)
+void service_close(struct service *service)
 {
-    if (server == NULL) {
+    if (service == NULL) {
         return;
     }
-    CHECK(server->pump == NULL || server->stopping);
-    if (server->grpc != NULL) {
-        grpc_server_destroy(server->grpc);
+    CHECK(service->pump == NULL || service->stopping);
+    if (service->grpc != NULL) {
+        grpc_server_destroy(service->grpc);
     }
-    if (server->queue != NULL) {
-        grpc_completion_queue_shutdown(server->queue);
+    if (service->queue != NULL) {
+        grpc_completion_queue_shutdown(service->queue);
     }
-    while (server->pump != NULL && !server->ended) {
-        turn(server);
+    while (service->pump != NULL && !service->ended) {
+        turn(service);
     }
-    thread_join(server->pump);
-    if (server->queue != NULL) {
-        if (server->pump == NULL) {
+    thread_join(service->pump);
+    if (service->queue != NULL) {
+        if (service->pump == NULL) {
             (void)grpc_completion_queue_next(
-                server->queue, gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
+                service->queue, gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
         }
-        grpc_completion_queue_destroy(server->queue);
+        grpc_completion_queue_destroy(service->queue);
     }
-    if (server->initialised) {
+    if (service->initialised) {
         grpc_shutdown_blocking();
     }
-    loop_remove_link(server->loop, server->inlet);
-    link_close(server->outlet);
-    link_close(server->inlet);
-    if (server->has_timer) {
-        loop_remove_timer(server->loop, server->review_timer);
+    loop_remove_link(service->loop, service->inlet);
+    link_close(service->outlet);
+    link_close(service->inlet);
+    if (service->has_timer) {
+        loop_remove_timer(service->loop, service->review_timer);
     }
-    rights_close(server->rights);
-    mem_free(server);
+    rights_close(service->rights);
+    mem_free(service);
 }
 
-int server_port(const struct server *server)
+int service_port(const struct service *service)
 {
-    return server->port;
+    return service->port;
 }
 
-unsigned server_calls(const struct server *server)
+unsigned service_calls(const struct service *service)
 {
-    return server->calls_count;
+    return service->calls_count;
 }
 
-uint64_t server_calls_total(const struct server *server)
+uint64_t service_calls_total(const struct service *service)
 {
-    return server->calls_total;
+    return service->calls_total;
 }
 
-uint64_t server_calls_refused(const struct server *server)
+uint64_t service_calls_refused(const struct service *service)
 {
-    return server->refusals.total;
+    return service->refused_total;
 }
 
-uint64_t server_active_ms(const struct server *server)
+uint64_t service_active_ms(const struct service *service)
 {
-    return server->active_ms;
+    return service->active_ms;
 }

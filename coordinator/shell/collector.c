@@ -240,6 +240,9 @@ static void log_end(struct collector *collector)
              job, collector->dropped, collector->swept.chunks,
              collector->swept.bytes, collector->swept.young_chunks,
              status_text(collector->status));
+    if (collector->shell->closing) {
+        return; /* the keeper may have nobody left who writes */
+    }
     record = mem_new(sizeof(*record));
     if (collector->dropped > 0 && record != NULL &&
         shell_view(collector->shell, job, record) == STATUS_OK) {

@@ -207,7 +207,7 @@ def _():
             if re.search(rf"\b{w}\b.*\bbusy\b", locked("workers").out)]
     begun = time.monotonic()
     curvekeys.revoke(KEYS, busy[0])
-    state["coordinator"].await_line("guard revoked_key")
+    state["coordinator"].await_line("trust revoked_key")
     took = time.monotonic() - begun
     assert took < 2.5, f"{took:.1f} s"
     watch.end()
@@ -294,7 +294,7 @@ def _():
                       "tcp://127.0.0.1:*", "--keys", keys + "/worker-w1"])
     worker.await_line("host joined")
     tool("keys", "revoke", "w1", "--keys", keys)
-    c.await_line("guard revoked_key")
+    c.await_line("trust revoked_key")
     c.await_line("zap key_not_known")
     kill(worker.process.pid, signal.SIGKILL)
     kill(c.process.pid, signal.SIGTERM)

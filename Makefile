@@ -107,7 +107,8 @@ UNIT := $(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c)
 WHOLE := $(wildcard tests/integration/test_*.c)
 UNIT_BINS := $(UNIT:%.c=$(B)/%)
 WHOLE_BINS := $(WHOLE:%.c=$(B)/%)
-TEST_BINS := $(UNIT_BINS) $(WHOLE_BINS) $(B)/tests/sim/test_sim
+TEST_BINS := $(UNIT_BINS) $(WHOLE_BINS) \
+    $(addprefix $(B)/tests/sim/,test_sim test_crowd)
 helpers = $(patsubst %.c,$(B)/obj/%.o,$(filter-out tests/unit/$(1)test_%, \
     $(wildcard tests/unit/$(1)*.c)))
 FUZZ_BINS := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -142,7 +143,7 @@ uninstall:
 clean:
 	rm -rf $(B)
 help:
-	@echo "targets: all run test check tidy asan tsan fuzz bench bench-kills sim soak"
+	@echo "targets: all run test check tidy asan tsan fuzz bench bench-kills sim soak scale"
 	@echo "         install uninstall clean"
 
 .PHONY: FORCE all bins descriptors run test install uninstall clean help

@@ -6,7 +6,10 @@
 #define BASE_LIMITS_H
 
 enum {
-    /* A worker set is a bit mask of one 64-bit word. */
+    /* Workers that one coordinator knows; its sets of them have as many bits.
+     * As many as a directory of keys may hold. */
+    MEMBERS_MAX = 1024,
+    /* Workers of one job: who holds a copy is a bit mask of one word. */
     WORKERS_MAX = 64,
     /* Hidden layers and the output layer; deeper dense nets do not train. */
     LAYERS_MAX = 16,

@@ -1,6 +1,7 @@
 #include "proto/report.h"
 
 #include "base/check.h"
+#include <stddef.h>
 #include <string.h>
 
 /* The tree over at most SHARDS_MAX = 64 leaves has this many levels. */
@@ -103,6 +104,17 @@ void histogram_add(struct histogram *histogram, double value)
 /* One round of multiply and shift, as in SplitMix64 (Steele, Lea and Flood,
  * 2014). For a given word it is a bijection, so that no difference gets lost
  * on the way but by another difference. */
+void report_copy(struct report *to, const struct report *from)
+{
+    CHECK(from->candidates_count <= REPORT_CANDIDATES_MAX);
+    CHECK(from->evaluations_count <= REPORT_EVALUATIONS_MAX);
+    memcpy(to, from,
+           offsetof(struct report, candidates) +
+               from->candidates_count * sizeof(from->candidates[0]));
+    memcpy(to->evaluations, from->evaluations,
+           from->evaluations_count * sizeof(from->evaluations[0]));
+}
+
 uint64_t report_hash_join(uint64_t hash, uint64_t next)
 {
     hash = (hash ^ next) * UINT64_C(0x9e3779b97f4a7c15);

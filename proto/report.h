@@ -68,19 +68,24 @@ struct report {
     uint32_t layer;
     uint32_t shard;
     struct layer_sums sums;
-    /* The live, eligible units of least utility, ascending (ties: lower
-     * birth first). */
-    uint32_t candidates_count;
-    struct candidate candidates[REPORT_CANDIDATES_MAX];
     /* The output layer's shard alone: */
     uint64_t examples;
     uint64_t correct; /* online: before the update that uses the example */
     double loss_sum;
-    uint32_t evaluations_count;
-    struct evaluation evaluations[REPORT_EVALUATIONS_MAX];
-    bool not_finite; /* a loss, gradient or weight overflowed */
+    bool not_finite; /* a loss, gradient or weight overflowed; of any shard */
     uint64_t not_finite_step;
+    uint32_t candidates_count;
+    uint32_t evaluations_count; /* the output layer's alone */
+    /* Last, since they are most of it and few are used (see report_copy).
+     * Candidates: the live, eligible units of least utility, ascending (ties:
+     * lower birth first). */
+    struct candidate candidates[REPORT_CANDIDATES_MAX];
+    struct evaluation evaluations[REPORT_EVALUATIONS_MAX];
 };
+
+/* All but the places that are not used: a coordinator takes thousands of
+ * reports, and has no page of memory for what it does not touch. */
+void report_copy(struct report *to, const struct report *from);
 
 /* a += b, field by field (examples excepted, see there). Call along the tree:
  * report_merge_layer does. */

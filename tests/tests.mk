@@ -23,10 +23,10 @@ SEED ?= 1
 STEPS ?= 5000000
 SOAK_FIRST ?= 100000
 SOAK_SEEDS ?= 20000
-SIM := $(patsubst %.c,$(B)/obj/%.o,$(filter-out %/test_sim.c %/sim.c, \
-    $(wildcard tests/sim/*.c)))
-$(B)/tests/sim/sim $(B)/tests/sim/test_sim: $(B)/tests/sim/%: \
-    $(B)/obj/tests/sim/%.o $(SIM) \
+SIM := $(patsubst %.c,$(B)/obj/%.o,$(filter-out %/test_sim.c %/sim.c \
+    %/test_crowd.c %/scale.c, $(wildcard tests/sim/*.c)))
+SIM_BINS := $(addprefix $(B)/tests/sim/,sim scale test_sim test_crowd)
+$(SIM_BINS): $(B)/tests/sim/%: $(B)/obj/tests/sim/%.o $(SIM) \
     $(call archives,coordinator/core worker/core proto base)
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LDFLAGS_ALL) -lcmocka $(LDLIBS)
@@ -34,6 +34,12 @@ sim: $(B)/tests/sim/sim
 	@$< $(SEED) $(STEPS)
 soak: $(B)/tests/sim/sim
 	@$< --soak $(SOAK_FIRST) $(SOAK_SEEDS)
+
+# The coordinator's core alone, with so many workers and shards.
+WORKERS ?= 1000
+SHARDS ?= 10000
+scale: $(B)/tests/sim/scale
+	@$< $(WORKERS) $(SHARDS)
 
 tidy: bins
 	@tests/tidy/tidy.sh $(B)
@@ -71,5 +77,5 @@ bench-kills: all
 
 check: unit tidy fuzz contract
 
-.PHONY: sim soak unit-build unit asan tsan unit-threads tidy fuzz fuzz-build \
+.PHONY: sim soak scale unit-build unit asan tsan unit-threads tidy fuzz fuzz-build \
     contract check bench bench-kills

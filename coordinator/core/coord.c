@@ -9,6 +9,7 @@ void coord_init(struct coord *c)
 {
     memset(c, 0, sizeof(*c));
     members_init(&c->members);
+    (void)members_census(&c->members);
 }
 
 uint32_t coord_find(const struct coord *c, uint64_t job)
@@ -229,6 +230,7 @@ void coord_step(struct coord *c,
     settle_workers(c, out);
     quit_if_quiet(c, out);
     give_tokens(c, out);
+    (void)members_census(&c->members); /* as coord_deadline_ms needs it */
 }
 
 static uint64_t sooner(uint64_t a, uint64_t b)

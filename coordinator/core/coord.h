@@ -83,7 +83,7 @@ void coord_step(struct coord *c,
 uint64_t coord_deadline_ms(const struct coord *c);
 
 /* "idle busy cordoned draining leaving lost left", and why it is in that
- * state: one line, or "". CHECK: worker < WORKERS_MAX. */
+ * state: one line, or "". CHECK: worker < MEMBERS_MAX. */
 const char *coord_worker_state(const struct coord *c, uint32_t worker);
 void coord_worker_reason(const struct coord *c,
                          uint32_t worker,

@@ -186,7 +186,7 @@ static void ask_stop(struct coord *c,
  * than at the launch, or a larger, and the bits are the same. */
 static void take_who_is_idle(struct coord *c, struct job *job)
 {
-    uint32_t idle = members_idle(&c->members);
+    uint32_t idle = members_census(&c->members)->idle;
     uint32_t shards = job_shards_total(job);
     struct job_record *record = &job->record;
 
@@ -306,7 +306,7 @@ void ask_probes(struct coord *c, struct actions *out)
         struct probe *probe = &c->probes[p];
 
         for (uint32_t w = 0;
-             w < WORKERS_MAX && probe->used && probe->worker == NO_WORKER;
+             w < c->members.count && probe->used && probe->worker == NO_WORKER;
              w++) {
             struct action *action;
 
@@ -429,7 +429,7 @@ void quit_if_quiet(struct coord *c, struct actions *out)
     if (!quiet) {
         return;
     }
-    for (uint32_t w = 0; w < WORKERS_MAX; w++) {
+    for (uint32_t w = 0; w < c->members.count; w++) {
         if (c->members.items[w].present) {
             struct action *action = action_add(out, ACTION_SEND);
 

@@ -126,22 +126,18 @@ static void refuse_waiting(struct job *job, struct actions *out)
 static void tell_waiting(struct coord *c, struct job *job)
 {
     uint32_t least = job_workers_least(job);
-    uint32_t idle = members_idle(&c->members);
-    uint32_t closed = 0;
+    const struct census *census = members_census(&c->members);
+    uint32_t idle = census->idle;
+    uint32_t closed = census->present - census->open;
     struct text text;
 
-    for (uint32_t w = 0; w < WORKERS_MAX; w++) {
-        const struct member *m = &c->members.items[w];
-
-        closed += m->present && !member_is_open(m);
-    }
     text_init(&text, job->record.reason, sizeof(job->record.reason));
     text_add(&text, "needs ");
     text_u64(&text, least);
     text_add(&text, least == 1 ? " worker, " : " workers, ");
     text_u64(&text, idle);
     text_add(&text, " of ");
-    text_u64(&text, members_present(&c->members));
+    text_u64(&text, census->present);
     text_add(&text, idle == 1 ? " here is idle" : " here are idle");
     if (closed > 0) {
         text_add(&text, ", ");
@@ -170,7 +166,7 @@ static void assign(struct coord *c, struct job *job, struct actions *out)
     job_move(job, PHASE_PLACING);
     job->phase_deadline_ms = c->now_ms + PLACE_DEADLINE_MS;
     job->term = ++c->last_term;
-    job->ready = 0;
+    worker_set_clear(&job->ready);
     job_send_assign(job, c->life, &c->members, out);
 }
 
@@ -201,18 +197,19 @@ static uint32_t next_to_place(struct coord *c, struct actions *out)
     for (uint32_t s = 0; s < JOBS_MAX; s++) {
         struct job *job = &c->jobs[s];
 
-        if (job->phase != PHASE_WAITING || job->placed != 0 || c->quitting ||
-            c->now_ms < job->place_again_ms) {
+        if (job->phase != PHASE_WAITING || !worker_set_is_empty(&job->placed) ||
+            c->quitting || c->now_ms < job->place_again_ms ||
+            job->tried_at == c->members.changes) {
             continue;
         }
-        if (!job_place(job, &c->members)) {
+        if (!job_can_be_placed(job, &c->members)) {
+            job->tried_at = c->members.changes;
             tell_waiting(c, job);
             if (job->moving) {
                 strand(c, s, out);
             }
             continue;
         }
-        job_unplace(job, &c->members);
         if (job->moving) {
             return s;
         }
@@ -294,10 +291,11 @@ void roll_back(struct coord *c,
     load_back(c, slot, true, out);
 }
 
-static bool all_are_busy(const struct members *members, uint64_t busy)
+static bool all_are_busy(const struct members *members,
+                         const struct worker_set *busy)
 {
-    for (uint32_t w = 0; w < WORKERS_MAX; w++) {
-        if (members->items[w].present && (busy >> w & 1) == 0) {
+    for (uint32_t w = 0; w < members->count; w++) {
+        if (members->items[w].present && !worker_set_has(busy, w)) {
             return false;
         }
     }
@@ -311,12 +309,13 @@ void try_later(struct coord *c,
                struct actions *out)
 {
     struct job *job = &c->jobs[slot];
-    bool told = job->busy != 0;
+    bool told = !worker_set_is_empty(&job->busy);
     struct text text;
 
-    job->busy |= 1ull << worker;
-    if (all_are_busy(&c->members, job->busy)) {
-        job->busy = 1ull << worker; /* the others get their turn again */
+    worker_set_add(&job->busy, worker);
+    if (all_are_busy(&c->members, &job->busy)) {
+        worker_set_clear(&job->busy); /* the others get their turn again */
+        worker_set_add(&job->busy, worker);
     }
     job->place_again_ms = c->now_ms + BUSY_AGAIN_MS;
     leave_workers(c, job, false, out);
@@ -354,9 +353,8 @@ void lose_worker(struct coord *c,
     for (uint32_t s = 0; s < JOBS_MAX; s++) {
         struct job *job = &c->jobs[s];
 
-        if (job->phase != PHASE_FREE &&
-            ((job->placed & (1ull << worker)) != 0 ||
-             job_draws_on(job, worker))) {
+        if (job->phase != PHASE_FREE && (worker_set_has(&job->placed, worker) ||
+                                         job_draws_on(job, worker))) {
             roll_back(c, s, line, out);
         }
     }

@@ -167,12 +167,12 @@ static void on_ready(struct coord *c,
         not_ready(c, slot, worker, ready, out);
         return;
     }
-    job->ready |= 1ull << worker;
-    if (job->ready != job->placed) {
+    worker_set_add(&job->ready, worker);
+    if (!worker_set_equal(&job->ready, &job->placed)) {
         return;
     }
     job_move(job, PHASE_RUNNING);
-    job->busy = 0;
+    worker_set_clear(&job->busy);
     job->mark_ms = c->now_ms;
     job->moved_ms = c->now_ms;
     job->phase_deadline_ms = UINT64_MAX;
@@ -277,7 +277,7 @@ static void on_job_message(struct coord *c,
 {
     uint32_t slot = coord_find(c, id);
 
-    if (slot == JOBS_MAX || (c->jobs[slot].placed & (1ull << worker)) == 0) {
+    if (slot == JOBS_MAX || !worker_set_has(&c->jobs[slot].placed, worker)) {
         return; /* a job that has moved on */
     }
     if (m->kind == WIRE_READY) {
@@ -309,7 +309,7 @@ static void on_heartbeat(struct coord *c,
     m->bytes_sent = beat->bytes_sent;
     m->turns = beat->turns;
     for (uint32_t s = 0; moved && s < JOBS_MAX; s++) {
-        if ((c->jobs[s].placed & (1ull << worker)) != 0) {
+        if (worker_set_has(&c->jobs[s].placed, worker)) {
             c->jobs[s].moved_ms = c->now_ms;
         }
     }

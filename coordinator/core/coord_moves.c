@@ -26,23 +26,13 @@ bool move_is_possible(const struct coord *c, uint32_t slot, uint32_t except)
     const struct job *job = &c->jobs[slot];
     uint32_t count = 0;
 
-    for (uint32_t w = 0; w < WORKERS_MAX; w++) {
+    for (uint32_t w = 0; w < c->members.count; w++) {
         const struct member *m = &c->members.items[w];
-        bool here = (job->placed >> w & 1) != 0;
+        bool here = worker_set_has(&job->placed, w);
 
         count += w != except && (here ? may_stay(m) : member_is_idle(m));
     }
     return count >= job_workers_least(job);
-}
-
-static bool has_copies(const struct job *job, uint32_t worker)
-{
-    for (uint32_t o = 0; o < job_shards_total(job); o++) {
-        if ((job->point.holders[o] >> worker & 1) != 0) {
-            return true;
-        }
-    }
-    return false;
 }
 
 bool move_needs(const struct coord *c, uint32_t worker)
@@ -54,9 +44,9 @@ bool move_needs(const struct coord *c, uint32_t worker)
         if (job->phase == PHASE_FREE) {
             continue;
         }
-        if ((job->placed >> worker & 1) != 0 ||
+        if (worker_set_has(&job->placed, worker) ||
             (loads && job->kind == KIND_TRAIN && job->point.used &&
-             has_copies(job, worker))) {
+             job_point_has(&job->point, worker))) {
             return true;
         }
     }
@@ -78,16 +68,16 @@ static bool must_move(const struct coord *c,
                       const struct job *job,
                       bool *out_leaves)
 {
+    const struct worker_set *placed = &job->placed;
     bool must = false;
 
     *out_leaves = false;
-    for (uint32_t w = 0; w < WORKERS_MAX; w++) {
+    for (uint32_t w = worker_set_next(placed, 0); w != NO_WORKER;
+         w = worker_set_next(placed, w + 1)) {
         const struct member *m = &c->members.items[w];
 
-        if ((job->placed >> w & 1) != 0 && is_going(m)) {
-            must = true;
-            *out_leaves |= m->leaving;
-        }
+        must |= is_going(m);
+        *out_leaves |= m->leaving;
     }
     return must;
 }
@@ -98,28 +88,24 @@ bool move_concerns(const struct coord *c, uint32_t slot, uint32_t worker)
     bool leaves;
 
     return job->phase != PHASE_FREE && job->kind == KIND_TRAIN &&
-           ((job->placed >> worker & 1) != 0 || must_move(c, job, &leaves));
+           (worker_set_has(&job->placed, worker) || must_move(c, job, &leaves));
 }
 
 /* When the job may take the idle workers that are there; UINT64_MAX: there are
  * none, or it has enough, or another job waits for workers and comes first. */
-static uint64_t growth_ms(const struct coord *c, const struct job *job)
+static uint64_t growth_ms(const struct coord *c,
+                          const struct job *job,
+                          const struct census *census)
 {
-    uint64_t soonest = UINT64_MAX;
+    uint64_t soonest;
 
-    if (job->peers_count >= job_workers_most(job)) {
+    if (census->idle == 0 || job->peers_count >= job_workers_most(job)) {
         return UINT64_MAX;
     }
+    soonest = census->idle_since_ms + MOVE_JOINED_MS;
     for (uint32_t s = 0; s < JOBS_MAX; s++) {
         if (c->jobs[s].phase == PHASE_WAITING) {
             return UINT64_MAX;
-        }
-    }
-    for (uint32_t w = 0; w < WORKERS_MAX; w++) {
-        const struct member *m = &c->members.items[w];
-
-        if (member_is_idle(m) && m->joined_ms + MOVE_JOINED_MS < soonest) {
-            soonest = m->joined_ms + MOVE_JOINED_MS;
         }
     }
     return soonest > job->move_again_ms ? soonest : job->move_again_ms;
@@ -136,6 +122,8 @@ static bool can_plan(const struct coord *c, const struct job *job)
 
 void plan_moves(struct coord *c)
 {
+    const struct census *census = members_census(&c->members);
+
     for (uint32_t s = 0; s < JOBS_MAX; s++) {
         struct job *job = &c->jobs[s];
         bool leaves;
@@ -144,8 +132,9 @@ void plan_moves(struct coord *c)
         if (!can_plan(c, job)) {
             continue;
         }
-        if (!must_move(c, job, &leaves)) {
-            job->move_wanted = growth_ms(c, job) <= c->now_ms;
+        if (!worker_set_meets(&census->going, &job->placed) ||
+            !must_move(c, job, &leaves)) {
+            job->move_wanted = growth_ms(c, job, census) <= c->now_ms;
         } else if (move_is_possible(c, s, NO_WORKER)) {
             job->move_wanted = true;
         } else if (leaves) {
@@ -166,7 +155,7 @@ uint64_t moves_deadline(const struct coord *c)
         if (!can_plan(c, job) || job->move_wanted) {
             continue;
         }
-        at = growth_ms(c, job);
+        at = growth_ms(c, job, members_counted(&c->members));
         if (at > c->now_ms && at < deadline) {
             deadline = at;
         }

@@ -350,6 +350,7 @@ void take_kept(struct coord *c,
         return;
     }
     job->now_ms = c->now_ms;
+    worker_set_add(&job->told, worker);
     if (job_take_kept(job, worker, kept) != STATUS_OK) {
         return; /* older than what the job would go back to */
     }

@@ -13,7 +13,7 @@ const char *coord_worker_state(const struct coord *c, uint32_t worker)
 {
     const struct member *m = &c->members.items[worker];
 
-    CHECK(worker < WORKERS_MAX);
+    CHECK(worker < MEMBERS_MAX);
     if (!m->present) {
         return m->left ? "left" : "lost";
     }
@@ -36,7 +36,7 @@ static uint32_t shards_of(const struct coord *c, uint32_t worker)
     for (uint32_t s = 0; s < JOBS_MAX; s++) {
         const struct job *job = &c->jobs[s];
 
-        if (job->phase != PHASE_FREE && (job->placed >> worker & 1) != 0) {
+        if (job->phase != PHASE_FREE && worker_set_has(&job->placed, worker)) {
             shards += job_shards_on(job, worker);
         }
     }
@@ -58,7 +58,7 @@ static void add_keeping_job(const struct coord *c,
         const struct job *job = &c->jobs[s];
 
         if (job->phase == PHASE_FREE || job->kind != KIND_TRAIN ||
-            (job->placed >> worker & 1) == 0) {
+            !worker_set_has(&job->placed, worker)) {
             continue;
         }
         add_shards(text, job_shards_on(job, worker));
@@ -80,7 +80,7 @@ void coord_worker_reason(const struct coord *c,
     const struct member *m = &c->members.items[worker];
     struct text text;
 
-    CHECK(worker < WORKERS_MAX);
+    CHECK(worker < MEMBERS_MAX);
     text_init(&text, out, size);
     if (!m->present) {
         text_add(&text, m->gone);
@@ -124,6 +124,7 @@ static void ask_cordon(struct coord *c,
     text_add(&text, ": it takes no new shards and keeps ");
     add_shards(&text, shards_of(c, request->worker));
     m->cordoned = true;
+    members_changed(&c->members);
     answer(request->id, STATUS_OK, line, out);
 }
 
@@ -161,6 +162,7 @@ static void ask_uncordon(struct coord *c,
                                                : " was not cordoned");
     m->cordoned = false;
     m->draining = false;
+    members_changed(&c->members);
     end_drain(m, STATUS_CONFLICT, " was uncordoned before it was drained", out);
     answer(request->id, STATUS_OK, line, out);
 }
@@ -224,6 +226,7 @@ static void ask_drain(struct coord *c,
     }
     m->cordoned = true;
     m->draining = true;
+    members_changed(&c->members);
     m->drain_request = request->id;
     m->drain_deadline_ms = c->now_ms + request->wait_ms;
 }
@@ -232,7 +235,7 @@ void take_worker_request(struct coord *c,
                          const struct request *request,
                          struct actions *out)
 {
-    if (request->worker >= WORKERS_MAX ||
+    if (request->worker >= MEMBERS_MAX ||
         !c->members.items[request->worker].used) {
         answer(request->id, STATUS_NOT_FOUND, "there is no such worker", out);
         return;
@@ -253,6 +256,7 @@ void take_leave(struct coord *c, uint32_t worker)
 {
     if (!c->quitting) {
         c->members.items[worker].leaving = true;
+        members_changed(&c->members);
     }
 }
 
@@ -288,7 +292,11 @@ static void let_go(struct coord *c, uint32_t worker, struct actions *out)
 
 void settle_workers(struct coord *c, struct actions *out)
 {
-    for (uint32_t w = 0; w < WORKERS_MAX; w++) {
+    /* A copy: whoever is let go is not in it any more. */
+    struct worker_set going = members_census(&c->members)->going;
+
+    for (uint32_t w = worker_set_next(&going, 0); w != NO_WORKER;
+         w = worker_set_next(&going, w + 1)) {
         struct member *m = &c->members.items[w];
 
         if (!m->present || !(m->draining || m->leaving)) {
@@ -299,6 +307,7 @@ void settle_workers(struct coord *c, struct actions *out)
                 let_go(c, w, out);
             } else if (!m->leaving) {
                 m->draining = false;
+                members_changed(&c->members);
                 end_drain(m, STATUS_OK,
                           " hosts nothing any more, and stays cordoned", out);
             }
@@ -312,9 +321,12 @@ void settle_workers(struct coord *c, struct actions *out)
 
 uint64_t workers_deadline(const struct coord *c)
 {
+    /* Who waits for a drain waits for one of these. */
+    const struct worker_set *going = &members_counted(&c->members)->going;
     uint64_t deadline = UINT64_MAX;
 
-    for (uint32_t w = 0; w < WORKERS_MAX; w++) {
+    for (uint32_t w = worker_set_next(going, 0); w != NO_WORKER;
+         w = worker_set_next(going, w + 1)) {
         const struct member *m = &c->members.items[w];
 
         if (m->present && m->drain_request != 0 &&

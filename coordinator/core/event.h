@@ -230,7 +230,9 @@ struct action {
     };
 };
 
-enum { ACTIONS_MAX = 512 };
+/* A step ends with at most all members told to quit, let go and answered, or
+ * with all jobs dropped and placed again. */
+enum { ACTIONS_MAX = 3 * MEMBERS_MAX + JOBS_MAX * (2 * WORKERS_MAX + 16) };
 
 struct actions {
     uint32_t count;

@@ -52,6 +52,7 @@ void job_move(struct job *job, enum job_phase to)
         CHECK((phases[job->phase].next & (1u << to)) != 0);
     }
     job->phase = to;
+    job->tried_at = 0;
     if (to == PHASE_PAUSED || to == PHASE_ENDED) {
         job->stopped = false; /* nobody waits for it to go on */
     }

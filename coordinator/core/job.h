@@ -77,9 +77,13 @@ struct point {
     uint64_t kept_ms;  /* when the first copy was told; 0: in another life */
     uint64_t cost_us;  /* the largest that a shard stood still for it */
     uint32_t tries;    /* placements that began from it */
-    /* By layer, then shard, as owners in struct job: masks of the workers that
-     * are there and have a copy. */
+    /* The workers that are there and have copies; places are used where the
+     * mask says so. */
+    uint64_t keepers_mask;
+    uint32_t keepers[WORKERS_MAX];
+    /* By layer, then shard, as owners in struct job: masks of keepers. */
     uint64_t holders[LAYERS_MAX * SHARDS_MAX];
+    uint32_t held[2]; /* shards with at least one copy, with at least two */
 };
 
 /* Reports of one interval. */
@@ -114,28 +118,30 @@ struct job {
 
     /* Placement */
     uint64_t term;
-    uint64_t placed; /* mask of workers */
-    uint64_t ready;
+    struct worker_set placed;
+    struct worker_set ready;
+    struct worker_set told; /* of its state: they may have copies of it */
     uint32_t opener;
     uint64_t phase_deadline_ms;
     uint64_t store_again_ms; /* its record, which the disk did not take */
     uint64_t place_again_ms; /* before it, a waiting job is not placed */
-    uint64_t busy;           /* mask of workers that had no room for it */
-    uint64_t moved_ms;       /* when a worker last got on with it */
-    uint32_t stalls;         /* times that none did for too long */
-    uint32_t faults;         /* since the newest version, see FAULTS_MAX */
+    uint64_t tried_at; /* members.changes, when it could not be; 0: not yet */
+    struct worker_set busy; /* workers that had no room for it */
+    uint64_t moved_ms;      /* when a worker last got on with it */
+    uint32_t stalls;        /* times that none did for too long */
+    uint32_t faults;        /* since the newest version, see FAULTS_MAX */
     uint32_t owners_count;
-    uint32_t owners[LAYERS_MAX * SHARDS_MAX];
+    uint32_t owners[LAYERS_MAX * SHARDS_MAX]; /* workers' numbers */
     uint32_t peers_count;
     struct wire_peer peers[WORKERS_MAX];
-    uint64_t base_steps[WORKERS_MAX]; /* counters when it was placed */
+    uint64_t base_steps[WORKERS_MAX]; /* of peers, when it was placed */
     uint64_t base_bytes[WORKERS_MAX];
 
     /* Going on elsewhere, from a point made for it; see coord_moves.c. */
     bool move_wanted; /* at the next boundary that is decided */
     bool moving;      /* from that decision until it runs again */
     uint64_t move_interval;
-    uint64_t moved_from;    /* mask of workers */
+    struct worker_set moved_from;
     uint64_t move_again_ms; /* not before, to have more workers */
     uint64_t move_retry_ms; /* not before, whatever for: the last one failed */
 
@@ -270,7 +276,10 @@ const struct cut *job_cut(const struct job *job, uint32_t index);
 uint32_t job_workers_least(const struct job *job);
 uint32_t job_workers_most(const struct job *job);
 
-/* Chooses workers for every shard; false: fewer than the least are idle. */
+/* False: fewer than the least are idle. */
+bool job_can_be_placed(const struct job *job, const struct members *members);
+
+/* Chooses workers for every shard; false as above. */
 bool job_place(struct job *job, struct members *members);
 uint32_t job_shards_on(const struct job *job, uint32_t worker);
 /* Steps that another worker has reported and this one has not. */
@@ -280,8 +289,8 @@ uint64_t job_lag(const struct job *job, uint32_t worker);
 void job_unplace(struct job *job, struct members *members);
 
 /* Tells the placed workers to drop the job's session, up to its present term.
- * forget: and all workers to drop the copies that they have of its state. */
-void job_send_drop(const struct job *job,
+ * forget: and all that may have copies of its state to drop these. */
+void job_send_drop(struct job *job,
                    const struct members *members,
                    bool forget,
                    struct actions *out);

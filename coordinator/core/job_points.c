@@ -52,6 +52,83 @@ void job_open_point(struct job *job, struct grant *grant)
     job->making_cut.begun.term = job->term;
 }
 
+static uint32_t count_bits(uint64_t mask)
+{
+    uint32_t count = 0;
+
+    for (; mask != 0; mask &= mask - 1) {
+        count++;
+    }
+    return count;
+}
+
+static uint64_t bit(uint32_t place)
+{
+    return 1ull << place;
+}
+
+/* Of the worker among the keepers, or WORKERS_MAX. */
+static uint32_t place_of(const struct point *point, uint32_t worker)
+{
+    for (uint32_t p = 0; p < WORKERS_MAX; p++) {
+        if ((point->keepers_mask & bit(p)) != 0 &&
+            point->keepers[p] == worker) {
+            return p;
+        }
+    }
+    return WORKERS_MAX;
+}
+
+/* Counted where they change, since a job asks with every copy that is told. */
+static void recount(struct point *point, uint32_t before, uint32_t after)
+{
+    for (uint32_t c = 0; c < 2; c++) {
+        point->held[c] += after > c ? 1 : 0;
+        point->held[c] -= before > c ? 1 : 0;
+    }
+}
+
+bool job_point_has(const struct point *point, uint32_t worker)
+{
+    return place_of(point, worker) != WORKERS_MAX;
+}
+
+bool job_point_hold(struct point *point, uint32_t at, uint32_t worker)
+{
+    uint32_t place = place_of(point, worker);
+    uint32_t before = count_bits(point->holders[at]);
+
+    for (uint32_t p = 0; p < WORKERS_MAX && place == WORKERS_MAX; p++) {
+        if ((point->keepers_mask & bit(p)) == 0) {
+            place = p;
+        }
+    }
+    if (place == WORKERS_MAX) {
+        return false;
+    }
+    point->keepers_mask |= bit(place);
+    point->keepers[place] = worker;
+    point->holders[at] |= bit(place);
+    recount(point, before, count_bits(point->holders[at]));
+    return true;
+}
+
+static void lose_keeper(struct point *point, uint32_t worker)
+{
+    uint32_t place = place_of(point, worker);
+
+    if (place == WORKERS_MAX) {
+        return;
+    }
+    point->keepers_mask &= ~bit(place);
+    for (uint32_t s = 0; s < LAYERS_MAX * SHARDS_MAX; s++) {
+        uint32_t before = count_bits(point->holders[s]);
+
+        point->holders[s] &= ~bit(place);
+        recount(point, before, count_bits(point->holders[s]));
+    }
+}
+
 static uint32_t shards_of_layer(const struct job *job, uint32_t layer)
 {
     const struct model_spec *model = &job->record.spec.model;
@@ -79,7 +156,7 @@ enum status job_take_kept(struct job *job,
     struct point *point = &job->making;
     uint32_t at;
 
-    CHECK(worker < WORKERS_MAX);
+    CHECK(worker < MEMBERS_MAX);
     if (!is_shard(job, kept)) {
         return STATUS_INVALID;
     }
@@ -90,7 +167,9 @@ enum status job_take_kept(struct job *job,
         return STATUS_STALE;
     }
     at = kept->layer * job->record.spec.model.shards + kept->shard;
-    point->holders[at] |= 1ull << worker;
+    if (!job_point_hold(point, at, worker)) {
+        return STATUS_STALE;
+    }
     if (kept->cost_us > point->cost_us) {
         point->cost_us = kept->cost_us;
     }
@@ -100,26 +179,12 @@ enum status job_take_kept(struct job *job,
     return STATUS_OK;
 }
 
-static uint32_t count_bits(uint64_t mask)
-{
-    uint32_t count = 0;
-
-    for (; mask != 0; mask &= mask - 1) {
-        count++;
-    }
-    return count;
-}
-
 bool job_point_held(const struct job *job,
                     const struct point *point,
                     uint32_t copies)
 {
-    for (uint32_t s = 0; s < job_shards_total(job); s++) {
-        if (count_bits(point->holders[s]) < copies) {
-            return false;
-        }
-    }
-    return true;
+    CHECK(copies == 1 || copies == 2);
+    return point->held[copies - 1] == job_shards_total(job);
 }
 
 /* One on a buddy too, but not where the job stands still until it moves. */
@@ -170,10 +235,9 @@ void job_supersede_points(struct job *job, uint64_t interval)
 
 void job_lose_copies(struct job *job, uint32_t worker)
 {
-    for (uint32_t s = 0; s < LAYERS_MAX * SHARDS_MAX; s++) {
-        job->point.holders[s] &= ~(1ull << worker);
-        job->making.holders[s] &= ~(1ull << worker);
-    }
+    lose_keeper(&job->point, worker);
+    lose_keeper(&job->making, worker);
+    worker_set_drop(&job->told, worker);
 }
 
 bool job_point_serves(const struct job *job)
@@ -183,26 +247,25 @@ bool job_point_serves(const struct job *job)
            job_point_held(job, &job->point, 1);
 }
 
+/* index: of a keeper's place among the holders. */
 static void list_holders(struct job *job,
                          const struct members *members,
                          uint32_t index[WORKERS_MAX])
 {
-    uint64_t all = 0;
+    const struct point *point = &job->point;
 
-    for (uint32_t s = 0; s < job->owners_count; s++) {
-        all |= job->point.holders[s];
-    }
     job->holders_count = 0;
-    for (uint32_t w = 0; w < WORKERS_MAX; w++) {
+    for (uint32_t p = 0; p < WORKERS_MAX; p++) {
         struct wire_peer *peer = &job->holders[job->holders_count];
-        const struct wire_hello *hello = &members->items[w].hello;
+        const struct wire_hello *hello;
 
-        if ((all & (1ull << w)) == 0) {
+        if ((point->keepers_mask & bit(p)) == 0) {
             continue;
         }
-        CHECK(members->items[w].present);
-        index[w] = job->holders_count++;
-        peer->worker = w;
+        CHECK(members->items[point->keepers[p]].present);
+        hello = &members->items[point->keepers[p]].hello;
+        index[p] = job->holders_count++;
+        peer->worker = point->keepers[p];
         peer->key = hello->key;
         peer->curve = hello->curve;
         memcpy(peer->endpoint, hello->endpoint, sizeof(peer->endpoint));
@@ -211,14 +274,14 @@ static void list_holders(struct job *job,
     }
 }
 
-/* The turn-th worker of a mask, counted round. */
+/* The turn-th place of a mask, counted round. */
 static uint32_t pick(uint64_t mask, uint32_t turn)
 {
     CHECK(mask != 0);
     turn %= count_bits(mask);
-    for (uint32_t w = 0; w < WORKERS_MAX; w++) {
-        if ((mask & (1ull << w)) != 0 && turn-- == 0) {
-            return w;
+    for (uint32_t p = 0; p < WORKERS_MAX; p++) {
+        if ((mask & bit(p)) != 0 && turn-- == 0) {
+            return p;
         }
     }
     return 0;
@@ -232,10 +295,10 @@ void job_choose_sources(struct job *job, const struct members *members)
     list_holders(job, members, index);
     for (uint32_t s = 0; s < job->owners_count; s++) {
         uint64_t mask = job->point.holders[s];
-        uint32_t owner = job->owners[s];
+        uint32_t own = place_of(&job->point, job->owners[s]);
+        bool has_own = own != WORKERS_MAX && (mask & bit(own)) != 0;
 
-        job->sources[s] =
-            index[(mask & (1ull << owner)) != 0 ? owner : pick(mask, s)];
+        job->sources[s] = index[has_own ? own : pick(mask, s)];
     }
 }
 

@@ -42,7 +42,14 @@ enum status job_take_kept(struct job *job,
                           uint32_t worker,
                           const struct wire_kept *kept) MUST_CHECK;
 
-/* All shards have at least `copies` copies. */
+/* Worker has a copy of the shard at `at`, counted as holders are. False: too
+ * many others have copies, and this one is of no use. */
+bool job_point_hold(struct point *point, uint32_t at, uint32_t worker);
+
+/* Worker has a copy of any shard. */
+bool job_point_has(const struct point *point, uint32_t worker);
+
+/* All shards have at least `copies` copies, 1 or 2. */
 bool job_point_held(const struct job *job,
                     const struct point *point,
                     uint32_t copies);

@@ -370,7 +370,7 @@ enum status job_take_report(struct job *job,
         return STATUS_STALE;
     }
     c->seen[report->layer] |= bit;
-    *report_of(job, c, report->layer, report->shard) = *report;
+    report_copy(report_of(job, c, report->layer, report->shard), report);
     CHECK(c->missing > 0);
     c->missing--;
     *out_whole = c->missing == 0 && report->interval == job->reported;
@@ -506,7 +506,7 @@ void job_update_record(struct job *job, const struct members *members)
         for (uint32_t o = 0; o < job->owners_count; o++) {
             r->shares[i].shards += job->owners[o] == w;
         }
-        r->shares[i].shard_steps = since(m->shard_steps, job->base_steps[w]);
-        r->shares[i].bytes_sent = since(m->bytes_sent, job->base_bytes[w]);
+        r->shares[i].shard_steps = since(m->shard_steps, job->base_steps[i]);
+        r->shares[i].bytes_sent = since(m->bytes_sent, job->base_bytes[i]);
     }
 }

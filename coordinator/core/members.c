@@ -8,7 +8,79 @@
 void members_init(struct members *members)
 {
     memset(members, 0, sizeof(*members));
+    members->changes = 1;
+    members->heard_first = NO_WORKER;
+    members->heard_last = NO_WORKER;
+    for (uint32_t p = 0; p < MEMBERS_MAX; p++) {
+        members->of_peer[p] = NO_WORKER;
+    }
 }
+
+/* --- Who was heard of when, and by which peer --- */
+
+/* Now is never before: who has just spoken is the last in the row. */
+static void enter_row(struct members *members, uint32_t worker)
+{
+    struct member *m = &members->items[worker];
+
+    m->heard_before = members->heard_last;
+    m->heard_next = NO_WORKER;
+    if (members->heard_last != NO_WORKER) {
+        members->items[members->heard_last].heard_next = worker;
+    } else {
+        members->heard_first = worker;
+    }
+    members->heard_last = worker;
+}
+
+static void leave_row(struct members *members, uint32_t worker)
+{
+    const struct member *m = &members->items[worker];
+
+    if (m->heard_before != NO_WORKER) {
+        members->items[m->heard_before].heard_next = m->heard_next;
+    } else {
+        members->heard_first = m->heard_next;
+    }
+    if (m->heard_next != NO_WORKER) {
+        members->items[m->heard_next].heard_before = m->heard_before;
+    } else {
+        members->heard_last = m->heard_before;
+    }
+}
+
+static void enter_chain(struct members *members, uint32_t worker)
+{
+    struct member *m = &members->items[worker];
+    uint32_t *first = &members->of_peer[m->peer % MEMBERS_MAX];
+
+    m->peer_next = *first;
+    *first = worker;
+}
+
+static void leave_chain(struct members *members, uint32_t worker)
+{
+    const struct member *m = &members->items[worker];
+    uint32_t *at = &members->of_peer[m->peer % MEMBERS_MAX];
+
+    while (*at != worker) {
+        CHECK(*at != NO_WORKER);
+        at = &members->items[*at].peer_next;
+    }
+    *at = m->peer_next;
+}
+
+uint32_t members_of_peer(const struct members *members, uint32_t peer)
+{
+    uint32_t w = members->of_peer[peer % MEMBERS_MAX];
+
+    while (w != NO_WORKER && members->items[w].peer != peer) {
+        w = members->items[w].peer_next;
+    }
+    return w;
+}
+
+/* --- Joining --- */
 
 static bool same_name(const char *a, const char *b)
 {
@@ -67,7 +139,7 @@ static bool agrees(struct members *members,
 
 static uint32_t find_name(const struct members *members, const char *name)
 {
-    for (uint32_t w = 0; w < WORKERS_MAX; w++) {
+    for (uint32_t w = 0; w < members->count; w++) {
         if (members->items[w].used &&
             same_name(members->items[w].hello.name, name)) {
             return w;
@@ -76,7 +148,7 @@ static uint32_t find_name(const struct members *members, const char *name)
     return NO_WORKER;
 }
 
-/* "w0" to "w63"; NO_WORKER: it is no such number. */
+/* "w0" to "w1023"; NO_WORKER: it is no such number. */
 static uint32_t number_of(const char *text)
 {
     uint32_t number = 0;
@@ -85,12 +157,12 @@ static uint32_t number_of(const char *text)
         return NO_WORKER;
     }
     for (uint32_t i = 1; text[i] != 0; i++) {
-        if (text[i] < '0' || text[i] > '9' || number >= WORKERS_MAX) {
+        if (text[i] < '0' || text[i] > '9' || number >= MEMBERS_MAX) {
             return NO_WORKER;
         }
         number = number * 10 + (uint32_t)(text[i] - '0');
     }
-    return number < WORKERS_MAX ? number : NO_WORKER;
+    return number < MEMBERS_MAX ? number : NO_WORKER;
 }
 
 uint32_t members_older(const struct members *members,
@@ -128,12 +200,12 @@ uint32_t members_join(struct members *members,
         !members->items[number_of(copy.name)].used) {
         at = number_of(copy.name); /* so that people need know one word only */
     }
-    for (uint32_t w = 0; w < WORKERS_MAX && at == NO_WORKER; w++) {
+    for (uint32_t w = 0; w < MEMBERS_MAX && at == NO_WORKER; w++) {
         if (!members->items[w].used) {
             at = w;
         }
     }
-    for (uint32_t w = 0; w < WORKERS_MAX && at == NO_WORKER; w++) {
+    for (uint32_t w = 0; w < MEMBERS_MAX && at == NO_WORKER; w++) {
         if (!members->items[w].present) {
             at = w; /* one long gone makes room */
         }
@@ -143,7 +215,7 @@ uint32_t members_join(struct members *members,
 
         text_init(&text, why, ERROR_BYTES_MAX);
         text_add(&text, "this coordinator has its most workers: ");
-        text_u64(&text, WORKERS_MAX);
+        text_u64(&text, MEMBERS_MAX);
         *out_status = STATUS_BUSY;
         return NO_WORKER;
     }
@@ -152,8 +224,13 @@ uint32_t members_join(struct members *members,
 
     if (m->used && m->present && m->hello.incarnation == copy.incarnation) {
         members_hear(members, at, now_ms); /* again: its welcome was lost */
+        leave_chain(members, at);
         m->peer = peer;
+        enter_chain(members, at);
         return at;
+    }
+    if (m->present) {
+        members_leave(members, at);
     }
     cordoned = m->used && m->cordoned && same_name(m->hello.name, copy.name);
     *m = (struct member){.used = true,
@@ -164,37 +241,38 @@ uint32_t members_join(struct members *members,
                          .joined_ms = now_ms,
                          .drain_deadline_ms = UINT64_MAX,
                          .hello = copy};
+    members->count = at < members->count ? members->count : at + 1;
+    enter_row(members, at);
+    enter_chain(members, at);
+    members_changed(members);
     members->fingerprint_known = true;
     members->fingerprint = copy.fingerprint;
     memcpy(members->kernels, copy.kernels, sizeof(members->kernels));
     return at;
 }
 
-uint32_t members_of_peer(const struct members *members, uint32_t peer)
-{
-    for (uint32_t w = 0; w < WORKERS_MAX; w++) {
-        if (members->items[w].present && members->items[w].peer == peer) {
-            return w;
-        }
-    }
-    return NO_WORKER;
-}
-
 void members_hear(struct members *members, uint32_t worker, uint64_t now_ms)
 {
     members->items[worker].seen_ms = now_ms;
     members->items[worker].spared = false;
+    if (members->heard_last != worker) {
+        leave_row(members, worker);
+        enter_row(members, worker);
+    }
 }
 
 bool members_spare(struct members *members, uint64_t now_ms)
 {
+    uint32_t last = members->heard_last;
+    uint32_t next = members->heard_first;
     bool any = false;
 
-    for (uint32_t w = 0; w < WORKERS_MAX; w++) {
+    for (uint32_t w = next; w != NO_WORKER; w = next) {
         struct member *m = &members->items[w];
 
-        if (m->present && !m->spared) {
-            m->seen_ms = now_ms;
+        next = w == last ? NO_WORKER : m->heard_next;
+        if (!m->spared) {
+            members_hear(members, w, now_ms);
             m->spared = true;
             any = true;
         }
@@ -206,7 +284,11 @@ void members_leave(struct members *members, uint32_t worker)
 {
     struct member *m = &members->items[worker];
 
-    CHECK(worker < WORKERS_MAX);
+    CHECK(worker < MEMBERS_MAX);
+    CHECK(m->present);
+    leave_row(members, worker);
+    leave_chain(members, worker);
+    members_changed(members);
     m->present = false;
     m->peer = NO_PEER;
     m->sessions = 0;
@@ -220,36 +302,26 @@ uint32_t members_silent(const struct members *members,
                         uint64_t now_ms,
                         uint64_t timeout_ms)
 {
-    for (uint32_t w = 0; w < WORKERS_MAX; w++) {
-        const struct member *m = &members->items[w];
-
-        if (m->present && now_ms >= m->seen_ms + timeout_ms) {
-            return w;
-        }
-    }
-    return NO_WORKER;
+    return now_ms >= members_deadline(members, timeout_ms)
+               ? members->heard_first
+               : NO_WORKER;
 }
 
 uint64_t members_deadline(const struct members *members, uint64_t timeout_ms)
 {
-    uint64_t deadline = UINT64_MAX;
+    uint32_t first = members->heard_first;
 
-    for (uint32_t w = 0; w < WORKERS_MAX; w++) {
-        const struct member *m = &members->items[w];
-
-        if (m->present && m->seen_ms + timeout_ms < deadline) {
-            deadline = m->seen_ms + timeout_ms;
-        }
-    }
-    return deadline;
+    return first != NO_WORKER ? members->items[first].seen_ms + timeout_ms
+                              : UINT64_MAX;
 }
 
 uint32_t members_present(const struct members *members)
 {
     uint32_t count = 0;
 
-    for (uint32_t w = 0; w < WORKERS_MAX; w++) {
-        count += members->items[w].present ? 1 : 0;
+    for (uint32_t w = members->heard_first; w != NO_WORKER;
+         w = members->items[w].heard_next) {
+        count++;
     }
     return count;
 }
@@ -264,14 +336,43 @@ bool member_is_idle(const struct member *m)
     return member_is_open(m) && !m->training && m->sessions < SESSIONS_MAX;
 }
 
-uint32_t members_idle(const struct members *members)
+void members_changed(struct members *members)
 {
-    uint32_t count = 0;
+    members->changes++;
+}
 
-    for (uint32_t w = 0; w < WORKERS_MAX; w++) {
-        count += member_is_idle(&members->items[w]);
+const struct census *members_census(struct members *members)
+{
+    struct census *census = &members->census;
+
+    if (members->counted_at == members->changes) {
+        return census;
     }
-    return count;
+    *census = (struct census){.idle_since_ms = UINT64_MAX};
+    for (uint32_t w = members->heard_first; w != NO_WORKER;
+         w = members->items[w].heard_next) {
+        const struct member *m = &members->items[w];
+
+        census->present++;
+        census->open += member_is_open(m);
+        if (m->draining || m->leaving) {
+            worker_set_add(&census->going, w);
+        }
+        if (member_is_idle(m)) {
+            census->idle++;
+            if (m->joined_ms < census->idle_since_ms) {
+                census->idle_since_ms = m->joined_ms;
+            }
+        }
+    }
+    members->counted_at = members->changes;
+    return census;
+}
+
+const struct census *members_counted(const struct members *members)
+{
+    CHECK(members->counted_at == members->changes);
+    return &members->census;
 }
 
 uint32_t members_find(const struct members *members, const char *text)

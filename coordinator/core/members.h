@@ -5,11 +5,12 @@
 #ifndef COORDINATOR_CORE_MEMBERS_H
 #define COORDINATOR_CORE_MEMBERS_H
 
+#include "coordinator/core/workerset.h"
 #include "proto/wire.h"
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { NO_PEER = UINT32_MAX, NO_WORKER = UINT32_MAX };
+enum { NO_PEER = UINT32_MAX };
 
 struct member {
     bool used;
@@ -32,10 +33,34 @@ struct member {
     uint64_t turns;    /* of its computing */
     uint32_t sessions; /* jobs placed on it */
     bool training;     /* one of them trains */
+    /* Where it is present: its neighbours in the order of seen_ms, and the
+     * next one of its peer's chain. NO_WORKER: none. */
+    uint32_t heard_before;
+    uint32_t heard_next;
+    uint32_t peer_next;
 };
 
+/* How many of them are what. */
+struct census {
+    uint32_t present;
+    uint32_t open;           /* see member_is_open */
+    uint32_t idle;           /* see member_is_idle */
+    uint64_t idle_since_ms;  /* the least joined_ms of an idle one, or never */
+    struct worker_set going; /* present, and draining or leaving */
+};
+
+/* An event must not cost more where there are more workers, since there are
+ * more events then: whoever asks at every event asks for what is kept up to
+ * date, or counted only where something has changed. */
 struct members {
-    struct member items[WORKERS_MAX];
+    uint32_t count;      /* numbers from here on were never given */
+    uint64_t changes;    /* of who may host what; at least 1 */
+    uint64_t counted_at; /* changes when census was true */
+    struct census census;
+    uint32_t heard_first; /* silent for longest; NO_WORKER: none present */
+    uint32_t heard_last;
+    uint32_t of_peer[MEMBERS_MAX]; /* chains of those present, by peer's hash */
+    struct member items[MEMBERS_MAX];
     bool fingerprint_known; /* set by the first worker of a life */
     struct hash fingerprint;
     char kernels[NAME_BYTES_MAX];
@@ -71,7 +96,7 @@ bool members_spare(struct members *members, uint64_t now_ms);
 
 void members_leave(struct members *members, uint32_t worker);
 
-/* The first worker silent for timeout_ms, or NO_WORKER. */
+/* The worker silent for longest, if that is timeout_ms; or NO_WORKER. */
 uint32_t members_silent(const struct members *members,
                         uint64_t now_ms,
                         uint64_t timeout_ms);
@@ -81,12 +106,20 @@ uint64_t members_deadline(const struct members *members, uint64_t timeout_ms);
 
 uint32_t members_present(const struct members *members);
 
+/* A member's sessions, or one of its flags, have been changed from outside. */
+void members_changed(struct members *members);
+
+/* Counts where something has changed since it was asked. Until the next
+ * change. */
+const struct census *members_census(struct members *members);
+/* The same of one that has not changed since. CHECK. */
+const struct census *members_counted(const struct members *members);
+
 /* May take shards that it does not have yet: present, and neither cordoned nor
  * on its way out. */
 bool member_is_open(const struct member *m);
 /* Open, not training, with room for one more session. */
 bool member_is_idle(const struct member *m);
-uint32_t members_idle(const struct members *members);
 
 /* The worker of this name, else the one of this number ("w0"). NO_WORKER. */
 uint32_t members_find(const struct members *members, const char *text);

@@ -19,7 +19,7 @@ static bool may_host(const struct job *job,
     if (job->kind == KIND_EVALUATE) {
         return member_is_open(m) && m->sessions < SESSIONS_MAX;
     }
-    if (job->moving && (job->moved_from >> worker & 1) != 0) {
+    if (job->moving && worker_set_has(&job->moved_from, worker)) {
         return m->present && !m->draining && !m->leaving && !m->training &&
                m->sessions < SESSIONS_MAX;
     }
@@ -63,8 +63,8 @@ static uint32_t choose(const struct job *job,
     uint32_t count = 0;
 
     for (uint32_t busy = 0; busy < 2; busy++) {
-        for (uint32_t w = 0; w < WORKERS_MAX && count < most; w++) {
-            if ((job->busy >> w & 1) == busy &&
+        for (uint32_t w = 0; w < members->count && count < most; w++) {
+            if (worker_set_has(&job->busy, w) == (busy != 0) &&
                 may_host(job, &members->items[w], w)) {
                 chosen[count++] = w;
             }
@@ -82,6 +82,14 @@ static uint32_t owner_of(uint32_t layer,
         return shard * workers / shards;
     }
     return (layer * shards + shard) % workers;
+}
+
+bool job_can_be_placed(const struct job *job, const struct members *members)
+{
+    uint32_t chosen[WORKERS_MAX];
+    uint32_t count = choose(job, members, chosen);
+
+    return count > 0 && count >= job_workers_least(job);
 }
 
 bool job_place(struct job *job, struct members *members)
@@ -102,13 +110,13 @@ bool job_place(struct job *job, struct members *members)
                 chosen[owner_of(l, s, shards, count)];
         }
     }
-    job->placed = 0;
-    job->ready = 0;
+    worker_set_clear(&job->placed);
+    worker_set_clear(&job->ready);
     job->peers_count = count;
     for (uint32_t i = 0; i < count; i++) {
         struct member *m = &members->items[chosen[i]];
 
-        job->placed |= 1ull << chosen[i];
+        worker_set_add(&job->placed, chosen[i]);
         job->peers[i].worker = chosen[i];
         job->peers[i].key = m->hello.key;
         job->peers[i].curve = m->hello.curve;
@@ -116,21 +124,25 @@ bool job_place(struct job *job, struct members *members)
                sizeof(job->peers[i].endpoint));
         memcpy(job->peers[i].vault_endpoint, m->hello.vault_endpoint,
                sizeof(job->peers[i].vault_endpoint));
-        job->base_steps[chosen[i]] = m->shard_steps;
-        job->base_bytes[chosen[i]] = m->bytes_sent;
+        job->base_steps[i] = m->shard_steps;
+        job->base_bytes[i] = m->bytes_sent;
         m->sessions++;
         m->training = m->training || job->kind == KIND_TRAIN;
     }
     job->opener = chosen[0];
+    members_changed(members);
     return true;
 }
 
 void job_unplace(struct job *job, struct members *members)
 {
-    for (uint32_t w = 0; w < WORKERS_MAX; w++) {
+    const struct worker_set *placed = &job->placed;
+
+    for (uint32_t w = worker_set_next(placed, 0); w != NO_WORKER;
+         w = worker_set_next(placed, w + 1)) {
         struct member *m = &members->items[w];
 
-        if ((job->placed & (1ull << w)) == 0 || !m->present) {
+        if (!m->present) {
             continue;
         }
         if (m->sessions > 0) {
@@ -140,19 +152,25 @@ void job_unplace(struct job *job, struct members *members)
             m->training = false;
         }
     }
-    job->placed = 0;
-    job->ready = 0;
+    worker_set_clear(&job->placed);
+    worker_set_clear(&job->ready);
+    members_changed(members);
 }
 
-void job_send_drop(const struct job *job,
+void job_send_drop(struct job *job,
                    const struct members *members,
                    bool forget,
                    struct actions *out)
 {
-    for (uint32_t w = 0; w < WORKERS_MAX; w++) {
-        bool hosts = (job->placed & (1ull << w)) != 0;
+    struct worker_set to = job->placed;
 
-        if ((hosts || forget) && members->items[w].present) {
+    if (forget) {
+        worker_set_join(&to, &job->told);
+        worker_set_clear(&job->told);
+    }
+    for (uint32_t w = worker_set_next(&to, 0); w != NO_WORKER;
+         w = worker_set_next(&to, w + 1)) {
+        if (members->items[w].present) {
             struct action *action = action_add(out, ACTION_SEND);
 
             action->send.peer = members->items[w].peer;
@@ -191,6 +209,7 @@ void job_send_assign(struct job *job,
         struct action *action = action_add(out, ACTION_SEND);
         struct wire_assign *assign = &action->send.message.assign;
 
+        worker_set_add(&job->told, job->peers[i].worker);
         action->send.peer = members->items[job->peers[i].worker].peer;
         action->send.message.kind = WIRE_ASSIGN;
         assign->life = life;
@@ -224,16 +243,17 @@ uint32_t job_shards_on(const struct job *job, uint32_t worker)
 }
 
 /* Workers whose shards have all reported the interval. */
-static uint64_t who_has_reported(const struct job *job, uint64_t interval)
+static struct worker_set who_has_reported(const struct job *job,
+                                          uint64_t interval)
 {
     const struct collected *c = &job->collected[interval % GRANTS_MAX];
-    uint64_t done = job->placed;
+    struct worker_set done = job->placed;
     uint32_t o = 0;
 
     for (uint32_t l = 0; l < job->arch.layers_count; l++) {
         for (uint32_t s = 0; s < job->arch.layers[l].shards_count; s++) {
             if ((c->seen[l] >> s & 1) == 0) {
-                done &= ~(1ull << job->owners[o]);
+                worker_set_drop(&done, job->owners[o]);
             }
             o++;
         }
@@ -249,9 +269,9 @@ uint64_t job_lag(const struct job *job, uint32_t worker)
         return 0;
     }
     for (uint64_t i = job->reported; i < job->sent; i++) {
-        uint64_t done = who_has_reported(job, i);
+        struct worker_set done = who_has_reported(job, i);
 
-        if (done != 0 && (done >> worker & 1) == 0) {
+        if (!worker_set_is_empty(&done) && !worker_set_has(&done, worker)) {
             lag += job->grants[i % GRANTS_MAX].steps;
         }
     }

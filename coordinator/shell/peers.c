@@ -5,15 +5,30 @@
 #include <stdio.h>
 #include <string.h>
 
+/* FNV-1a (Fowler, Noll, Vo): equal tags are looked at, so that whoever chooses
+ * his routing id gains nothing. */
+static uint64_t tag_of(const void *routing, size_t size)
+{
+    const unsigned char *bytes = routing;
+    uint64_t tag = UINT64_C(0xcbf29ce484222325);
+
+    for (size_t i = 0; i < size; i++) {
+        tag = (tag ^ bytes[i]) * UINT64_C(0x100000001b3);
+    }
+    return tag;
+}
+
 struct peer *peers_of_routing(struct peers *peers,
                               const void *routing,
                               size_t size)
 {
-    for (uint32_t p = 0; p < PEERS_MAX; p++) {
+    uint64_t tag = tag_of(routing, size);
+
+    for (uint32_t p = 0; p < peers->top; p++) {
         struct peer *peer = &peers->items[p];
 
-        if (peer->number != 0 && peer->size == size &&
-            memcmp(peer->routing, routing, size) == 0) {
+        if (peers->tags[p] == tag && peers->numbers[p] != 0 &&
+            peer->size == size && memcmp(peer->routing, routing, size) == 0) {
             return peer;
         }
     }
@@ -22,8 +37,8 @@ struct peer *peers_of_routing(struct peers *peers,
 
 struct peer *peers_of_number(struct peers *peers, uint32_t number)
 {
-    for (uint32_t p = 0; p < PEERS_MAX && number != 0; p++) {
-        if (peers->items[p].number == number) {
+    for (uint32_t p = 0; p < peers->top && number != 0; p++) {
+        if (peers->numbers[p] == number) {
             return &peers->items[p];
         }
     }
@@ -39,7 +54,7 @@ static struct peer *oldest_of(struct peers *peers,
     struct peer *oldest = NULL;
     uint32_t count = 0;
 
-    for (uint32_t p = 0; p < PEERS_MAX; p++) {
+    for (uint32_t p = 0; p < peers->top; p++) {
         struct peer *peer = &peers->items[p];
 
         if (peer->number == 0 ||
@@ -58,7 +73,7 @@ static struct peer *oldest_of(struct peers *peers,
 static struct peer *free_entry(struct peers *peers)
 {
     for (uint32_t p = 0; p < PEERS_MAX; p++) {
-        if (peers->items[p].number == 0) {
+        if (peers->numbers[p] == 0) {
             return &peers->items[p];
         }
     }
@@ -74,6 +89,7 @@ struct peer *peers_add(struct peers *peers,
     uint32_t count = 0;
     struct peer *peer = free_entry(peers);
     struct peer *own = oldest_of(peers, key, &count);
+    uint32_t at;
 
     CHECK(size <= PEER_ROUTING_BYTES_MAX);
     if (curvekey_given(key) && count >= PEERS_PER_KEY) {
@@ -89,7 +105,17 @@ struct peer *peers_add(struct peers *peers,
                           .size = size};
     (void)snprintf(peer->name, sizeof(peer->name), "%s", name);
     memcpy(peer->routing, routing, size);
+    at = (uint32_t)(peer - peers->items);
+    peers->numbers[at] = peer->number;
+    peers->tags[at] = tag_of(routing, size);
+    peers->top = at < peers->top ? peers->top : at + 1;
     return peer;
+}
+
+void peers_drop(struct peers *peers, struct peer *peer)
+{
+    peers->numbers[peer - peers->items] = 0;
+    *peer = (struct peer){.number = 0};
 }
 
 void peers_hear(struct peers *peers, struct peer *peer, int connection)
@@ -103,7 +129,7 @@ void peers_hear(struct peers *peers, struct peer *peer, int connection)
 
 void peers_accepted(struct peers *peers, int connection)
 {
-    for (uint32_t p = 0; p < PEERS_MAX; p++) {
+    for (uint32_t p = 0; p < peers->top; p++) {
         struct peer *peer = &peers->items[p];
 
         if (peer->number != 0 && peer->ended &&
@@ -115,7 +141,7 @@ void peers_accepted(struct peers *peers, int connection)
 
 void peers_ended(struct peers *peers, int connection)
 {
-    for (uint32_t p = 0; p < PEERS_MAX && connection >= 0; p++) {
+    for (uint32_t p = 0; p < peers->top && connection >= 0; p++) {
         struct peer *peer = &peers->items[p];
 
         if (peer->number != 0 && peer->connection == connection) {
@@ -127,12 +153,12 @@ void peers_ended(struct peers *peers, int connection)
 
 bool peers_take_ended(struct peers *peers, uint32_t *out_number)
 {
-    for (uint32_t p = 0; p < PEERS_MAX && peers->any_ended; p++) {
+    for (uint32_t p = 0; p < peers->top && peers->any_ended; p++) {
         struct peer *peer = &peers->items[p];
 
         if (peer->number != 0 && peer->ended) {
             *out_number = peer->number;
-            *peer = (struct peer){.number = 0};
+            peers_drop(peers, peer);
             return true;
         }
     }

@@ -15,7 +15,7 @@
 
 enum {
     /* Each worker, and as many again that have just been restarted. */
-    PEERS_MAX = 4 * WORKERS_MAX,
+    PEERS_MAX = 4 * MEMBERS_MAX,
     /* Connections that one key has entries for: this life of the worker, the
      * one before, and as many again. */
     PEERS_PER_KEY = 4,
@@ -41,10 +41,15 @@ struct peer {
     unsigned char routing[PEER_ROUTING_BYTES_MAX];
 };
 
+/* Entries are large and are asked for with every message: what they are found
+ * by stands closely, beside them. */
 struct peers {
     uint32_t last_number;
     uint64_t tick;
     bool any_ended;
+    uint32_t top;                /* entries from here on were never used */
+    uint32_t numbers[PEERS_MAX]; /* of items; 0: free */
+    uint64_t tags[PEERS_MAX];    /* of their routing ids, for a first look */
     struct peer items[PEERS_MAX];
 };
 
@@ -63,6 +68,9 @@ struct peer *peers_add(struct peers *peers,
                        size_t size,
                        const struct curvekey *key,
                        const char *name);
+
+/* Its entry is free. */
+void peers_drop(struct peers *peers, struct peer *peer);
 
 /* It has spoken, by this connection. */
 void peers_hear(struct peers *peers, struct peer *peer, int connection);

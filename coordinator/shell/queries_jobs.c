@@ -334,7 +334,7 @@ static void view_worker(const struct coord *core,
     for (uint32_t s = 0; s < JOBS_MAX; s++) {
         const struct job *job = &core->jobs[s];
 
-        if (job->phase != PHASE_FREE && (job->placed & 1ull << worker) != 0) {
+        if (job->phase != PHASE_FREE && worker_set_has(&job->placed, worker)) {
             to->shards += job_shards_on(job, worker);
             to->lag += job_lag(job, worker);
             training = job->kind == KIND_TRAIN ? job->record.job : training;
@@ -374,7 +374,7 @@ void answer_list_workers(struct shell *shell, struct call *call)
     if (query == NULL) {
         return;
     }
-    for (uint32_t w = 0; w < WORKERS_MAX && status == STATUS_OK; w++) {
+    for (uint32_t w = 0; w < MEMBERS_MAX && status == STATUS_OK; w++) {
         struct worker_view view;
 
         if (shell->core->members.items[w].used) {

@@ -158,7 +158,7 @@ static void get_shares(struct reader *r, struct job_record *record)
     }
     record->shares_count = fields_get_count(r, WORKERS_MAX);
     for (uint32_t s = 0; s < record->shares_count; s++) {
-        record->shares[s].worker = fields_get_count(r, WORKERS_MAX - 1);
+        record->shares[s].worker = fields_get_count(r, MEMBERS_MAX - 1);
         record->shares[s].shards = read_u32(r);
         record->shares[s].shard_steps = read_u64(r);
         record->shares[s].bytes_sent = read_u64(r);

@@ -17,7 +17,8 @@ enum {
     /* Connections at once, of all peers: their descriptors are smaller than
      * this. A coordinator has 30 others. */
     ACCEPT_FDS_MAX = 4096,
-    /* Of one address: each of 64 workers on a host has two, a person one. */
+    /* Of one address: each of 64 workers on a host has two, a person one. A
+     * thousand workers are on several hosts. */
     ACCEPT_PER_PEER_MAX = 256
 };
 

@@ -15,8 +15,9 @@ enum {
     /* A worker that joins says six hellos in its first second. */
     HELLOS_PER_SECOND = 20,
     /* A worker beats more than once a second, so that its entry is not the one
-     * silent for longest after so many strangers. */
-    NEWCOMERS_PER_SECOND = PEERS_MAX / 2,
+     * silent for longest after so many strangers; and all members come in
+     * within two seconds. */
+    NEWCOMERS_PER_SECOND = MEMBERS_MAX / 2,
     SECOND_MS = 1000,
     MESSAGES_PER_TURN = 64,
     /* Grants and reports in flight are few; a worker that has let this many
@@ -317,7 +318,7 @@ static void on_change(void *owner)
 {
     struct workers *workers = owner;
 
-    for (uint32_t p = 0; p < PEERS_MAX; p++) {
+    for (uint32_t p = 0; p < workers->peers.top; p++) {
         struct peer *peer = &workers->peers.items[p];
         const char *name = NULL;
         uint32_t number = peer->number;
@@ -332,7 +333,7 @@ static void on_change(void *owner)
         }
         link_hang_up(workers->link, peer->connection);
         drop(workers, TRUST_REVOKED, NULL, peer->name);
-        *peer = (struct peer){.number = 0};
+        peers_drop(&workers->peers, peer);
         workers->on_lost(workers->owner, number,
                          "may not come in any more: its key was revoked");
     }
@@ -511,7 +512,7 @@ void workers_forget(struct workers *workers, uint32_t peer_number)
     struct peer *peer = peers_of_number(&workers->peers, peer_number);
 
     if (peer != NULL) {
-        *peer = (struct peer){.number = 0};
+        peers_drop(&workers->peers, peer);
     }
 }
 

@@ -173,7 +173,7 @@ static void check_drained(struct world *w, uint32_t worker, const char *text)
     w->watcher->tally.drains++;
     for (uint32_t s = 0; s < JOBS_MAX; s++) {
         if (core->jobs[s].phase != PHASE_FREE &&
-            (core->jobs[s].placed >> worker & 1) != 0) {
+            worker_set_has(&core->jobs[s].placed, worker)) {
             world_fail(w, "w%u is said to be drained, and hosts a job", worker);
         }
     }
@@ -547,8 +547,9 @@ static void check_job(struct world *w, const struct job *job)
     if (job->kind == KIND_TRAIN && r->head > r->last_version) {
         world_fail(w, "the head is beyond the newest version");
     }
-    for (uint32_t i = 0; i < WORKERS_MAX && job->placed >> i != 0; i++) {
-        if ((job->placed >> i & 1) != 0 && !members->items[i].present) {
+    for (uint32_t i = worker_set_next(&job->placed, 0); i != NO_WORKER;
+         i = worker_set_next(&job->placed, i + 1)) {
+        if (!members->items[i].present) {
             world_fail(w, "the job is placed on w%u, which is gone", i);
         }
     }

@@ -244,7 +244,7 @@ void invariants_cordoned(struct world *w, uint32_t host)
     for (uint32_t j = 0; j < w->scenario->jobs_count; j++) {
         const struct job *job = center_job(w, j);
 
-        if (job != NULL && (job->placed >> host & 1) != 0) {
+        if (job != NULL && worker_set_has(&job->placed, host)) {
             w->watcher->jobs[j].placed |= 1ull << host;
         }
     }

@@ -49,6 +49,33 @@ static void test_report__keeps_what_lies_outside_in_the_end_bins(void **state)
     assert_int_equal(bin_of(infinite - infinite), HISTOGRAM_BINS - 1);
 }
 
+static void test_report__is_copied_with_all_that_is_used(void **state)
+{
+    static struct report from;
+    static struct report to;
+    uint32_t last = REPORT_CANDIDATES_MAX - 1;
+
+    (void)state;
+    memset(&to, 0xff, sizeof(to));
+    from.term = 3;
+    from.not_finite = true;
+    from.not_finite_step = 9;
+    from.candidates_count = REPORT_CANDIDATES_MAX;
+    from.candidates[last].id.birth = 77;
+    from.evaluations_count = 2;
+    from.evaluations[1].correct = 5;
+    report_copy(&to, &from);
+
+    assert_int_equal(to.term, 3);
+    assert_int_equal(to.candidates[last].id.birth, 77);
+    assert_int_equal(to.evaluations[1].correct, 5);
+    assert_int_equal(report_hash(&to), report_hash(&from));
+    from.candidates_count = 1;
+    from.evaluations_count = 0;
+    report_copy(&to, &from);
+    assert_int_equal(report_hash(&to), report_hash(&from));
+}
+
 /* Figures whose sum depends on the order, so that the tree itself is seen. */
 static double figure(uint32_t s)
 {
@@ -218,6 +245,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_report__puts_two_bins_into_an_octave),
         cmocka_unit_test(test_report__keeps_what_lies_outside_in_the_end_bins),
+        cmocka_unit_test(test_report__is_copied_with_all_that_is_used),
         cmocka_unit_test(test_report__merges_along_the_tree),
         cmocka_unit_test(test_report__adds_every_field),
         cmocka_unit_test(test_report__hash_leaves_out_the_term_alone),

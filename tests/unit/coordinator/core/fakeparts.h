@@ -56,6 +56,7 @@ struct fakeworld {
     struct actions *actions;
     uint64_t now_ms;
     struct data_shape *shape;
+    uint32_t first; /* number of the first of these, as its name says */
     struct fake_worker workers[FAKE_WORKERS_MAX];
     struct version *versions[FAKE_VERSIONS_MAX]; /* by number */
     uint32_t versions_count;
@@ -116,7 +117,7 @@ static void fake_hello(struct fakeworld *w, uint32_t worker)
     w->workers[worker].incarnation++;
     e->message.kind = WIRE_HELLO;
     (void)snprintf(e->message.hello.name, NAME_BYTES_MAX, "w%u",
-                   (unsigned)worker);
+                   (unsigned)(w->first + worker));
     e->message.hello.incarnation = w->workers[worker].incarnation;
     e->message.hello.protocol = WIRE_PROTOCOL;
     e->message.hello.threads = 1;
@@ -206,6 +207,35 @@ static void fake_fill(struct fakeworld *w,
                 EVALUATION_HELD_OUT, grant->evaluate_first + t, 50, 25, 30.0};
         }
     }
+}
+
+/* 2 tasks of 4,000 examples in batches of 10: 800 steps in intervals of 50. */
+static struct job_spec fake_spec(void)
+{
+    struct job_spec spec;
+
+    job_defaults(&spec);
+    memcpy(spec.name, "fake", 5);
+    spec.seed = 7;
+    memcpy(spec.data.dir, "/data", 6);
+    spec.data.task_specs_count = 1;
+    spec.data.task_specs[0] = (struct task_spec){TASK_NONE, 2, 4000, 1};
+    spec.model.hidden_count = 2;
+    spec.model.hidden[0] = (struct layer_spec){20, ACTIVATION_RELU};
+    spec.model.hidden[1] = (struct layer_spec){16, ACTIVATION_RELU};
+    spec.model.shards = 3;
+    spec.train.batch = 10;
+    spec.report_every_steps = 50;
+    spec.run.workers = 2;
+    spec.keep.on =
+        (1u << CAUSE_GROW) | (1u << CAUSE_PRUNE) | (1u << CAUSE_TASK);
+    return spec;
+}
+
+static void fake_launch(struct fakeworld *w, const struct job_spec *spec)
+{
+    fake_request(
+        w, (struct request){.id = 1, .kind = REQUEST_LAUNCH, .spec = spec});
 }
 
 #endif /* TESTS_UNIT_COORDINATOR_CORE_FAKEPARTS_H */

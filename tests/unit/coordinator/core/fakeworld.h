@@ -523,11 +523,12 @@ static void fake_run(struct fakeworld *w, uint32_t events)
     }
 }
 
-static void fake_open(struct fakeworld *w, uint32_t workers)
+static void fake_open_at(struct fakeworld *w, uint32_t first, uint32_t workers)
 {
     struct coord_event start = {.type = COORD_START};
 
     memset(w, 0, sizeof(*w));
+    w->first = first;
     w->coord = mem_new(sizeof(*w->coord));
     w->actions = mem_new(sizeof(*w->actions));
     w->shape = mem_new(sizeof(*w->shape));
@@ -558,6 +559,11 @@ static void fake_open(struct fakeworld *w, uint32_t workers)
     fake_run(w, 100);
 }
 
+static void fake_open(struct fakeworld *w, uint32_t workers)
+{
+    fake_open_at(w, 0, workers);
+}
+
 static void fake_close(struct fakeworld *w)
 {
     while (w->queue_count > 0) {
@@ -586,35 +592,6 @@ static void fake_close(struct fakeworld *w)
     mem_free(w->shape);
     mem_free(w->log);
     mem_free(w->journal);
-}
-
-/* 2 tasks of 4,000 examples in batches of 10: 800 steps in intervals of 50. */
-static struct job_spec fake_spec(void)
-{
-    struct job_spec spec;
-
-    job_defaults(&spec);
-    memcpy(spec.name, "fake", 5);
-    spec.seed = 7;
-    memcpy(spec.data.dir, "/data", 6);
-    spec.data.task_specs_count = 1;
-    spec.data.task_specs[0] = (struct task_spec){TASK_NONE, 2, 4000, 1};
-    spec.model.hidden_count = 2;
-    spec.model.hidden[0] = (struct layer_spec){20, ACTIVATION_RELU};
-    spec.model.hidden[1] = (struct layer_spec){16, ACTIVATION_RELU};
-    spec.model.shards = 3;
-    spec.train.batch = 10;
-    spec.report_every_steps = 50;
-    spec.run.workers = 2;
-    spec.keep.on =
-        (1u << CAUSE_GROW) | (1u << CAUSE_PRUNE) | (1u << CAUSE_TASK);
-    return spec;
-}
-
-static void fake_launch(struct fakeworld *w, const struct job_spec *spec)
-{
-    fake_request(
-        w, (struct request){.id = 1, .kind = REQUEST_LAUNCH, .spec = spec});
 }
 
 #endif /* TESTS_UNIT_COORDINATOR_CORE_FAKEWORLD_H */

@@ -529,7 +529,7 @@ static void test_coord__evaluates_a_version_without_touching_the_job(
 
     assert_true(said(w, "evaluation \n[0] evaluation \n[0] reply evaluated"));
     assert_memory_equal(&before, &w->coord->jobs[0].record, sizeof(before));
-    assert_int_equal(members_idle(&w->coord->members), 2);
+    assert_int_equal(members_census(&w->coord->members)->idle, 2);
 }
 
 /* More tasks than a report can tell of: the newest. */

@@ -199,8 +199,8 @@ static void test_points__one_that_never_comes_is_given_up(void **state)
     assert_true(job_of(w)->making.used);
 
     w->now_ms += KEEP_PATIENCE_MS;
-    for (uint32_t i = 0; i < WORKERS_MAX; i++) {
-        w->coord->members.items[i].seen_ms = w->now_ms;
+    for (uint32_t i = 0; i < 3; i++) {
+        members_hear(&w->coord->members, i, w->now_ms);
     }
     w->keeps = true;
     run_until_kept(w, interval);
@@ -323,12 +323,14 @@ static void test_points__a_lost_source_places_the_job_anew(void **state)
     run_until_kept(w, 0);
     run_to_interval(w, job->point.interval + 1);
     for (uint32_t s = 0; s < job->owners_count; s++) {
-        job->point.holders[s] |= 4; /* w2 has some, too, and is a bystander */
+        /* w2 has some, too, and is a bystander */
+        assert_true(job_point_hold(&job->point, s, 2));
     }
     job->record.workers_wanted = 1; /* so that w1 alone hosts it next */
     lose_now(w, 0);
     run_until(w, PHASE_PLACING);
-    assert_int_equal(job->placed, 2);
+    assert_int_equal(worker_set_count(&job->placed), 1);
+    assert_true(worker_set_has(&job->placed, 1));
     term = job->term;
     lose_now(w, 2); /* READY is not read yet */
     run_until(w, PHASE_PLACING);
@@ -546,9 +548,9 @@ static void test_points__are_forgotten_where_a_job_rests(void **state)
     fake_run(w, 1000);
 
     assert_false(job_of(w)->point.used);
-    for (uint32_t i = 0; i < 3; i++) { /* w2 does not host it */
-        assert_int_equal(w->workers[i].forgets, 1);
-    }
+    assert_int_equal(w->workers[0].forgets, 1);
+    assert_int_equal(w->workers[1].forgets, 1);
+    assert_int_equal(w->workers[2].forgets, 0); /* it never heard of the job */
 }
 
 static void test_points__of_jobs_that_rest_are_not_wanted(void **state)
@@ -589,9 +591,7 @@ static void test_points__of_no_shard_interval_or_term_change_nothing(
     fake_tell_kept(w, 2, &kept);
     fake_run(w, 4);
 
-    for (uint32_t s = 0; s < LAYERS_MAX * SHARDS_MAX; s++) {
-        assert_true((job_of(w)->point.holders[s] & 4) == 0);
-    }
+    assert_false(job_point_has(&job_of(w)->point, 2));
     assert_int_equal(w->workers[2].forgets, 0);
 }
 

@@ -56,9 +56,9 @@ static void lose_queue(struct fakeworld *w)
 static void pass_time(struct fakeworld *w, uint64_t ms, uint64_t alive)
 {
     w->now_ms += ms;
-    for (uint32_t i = 0; i < WORKERS_MAX; i++) {
+    for (uint32_t i = 0; i < FAKE_WORKERS_MAX; i++) {
         if ((alive >> i & 1) != 0) {
-            w->coord->members.items[i].seen_ms = w->now_ms;
+            members_hear(&w->coord->members, i, w->now_ms);
         }
     }
 }
@@ -316,7 +316,7 @@ static void test_setbacks__who_cannot_open_is_asked_again_in_a_second(
     fake_run(w, 1000);
 
     assert_int_equal(job_of(w)->phase, PHASE_WAITING);
-    assert_int_equal(members_idle(&w->coord->members), 2);
+    assert_int_equal(members_census(&w->coord->members)->idle, 2);
     assert_string_equal(job_of(w)->record.reason,
                         "waits for worker w0, which has no room at the "
                         "moment: all places are taken");
@@ -359,7 +359,8 @@ static void test_setbacks__who_has_no_place_is_asked_again_in_a_second(
     assert_int_equal(job_of(w)->phase, PHASE_WAITING);
     pass_time(w, 1, 7);
     fake_run(w, 1);
-    assert_int_equal(job_of(w)->placed, 6);
+    assert_int_equal(worker_set_count(&job_of(w)->placed), 2);
+    assert_false(worker_set_has(&job_of(w)->placed, 0));
     fake_run(w, 1000000);
     assert_true(said(w, "state finished"));
 }
@@ -451,7 +452,7 @@ static void test_setbacks__a_head_that_is_damaged_ends_the_job(void **state)
     }
     fake_hello(w, 0); /* its process is a new one, and w1 has no copy */
     for (uint32_t s = 0; s < job_shards_total(job); s++) {
-        job->point.holders[s] |= 2;
+        assert_true(job_point_hold(&job->point, s, 1));
     }
     run_until(w, PHASE_PLACING);
     run_until(w, PHASE_RUNNING);

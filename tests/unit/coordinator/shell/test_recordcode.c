@@ -33,6 +33,23 @@ static void test_recordcode__gives_back_what_it_took(void **state)
     assert_int_equal(back.shares[0].bytes_sent, 1234);
 }
 
+/* A share's worker is one of all members; a job has far fewer of them. */
+static void test_recordcode__knows_every_member(void **state)
+{
+    size_t size;
+
+    (void)state;
+    fixture_record(&record, 7);
+    record.shares[0].worker = MEMBERS_MAX - 1;
+    size = recordcode_encode(&record, bytes);
+    assert_true(decode(bytes, size));
+    assert_int_equal(back.shares[0].worker, MEMBERS_MAX - 1);
+
+    record.shares[0].worker = MEMBERS_MAX;
+    size = recordcode_encode(&record, bytes);
+    assert_false(decode(bytes, size));
+}
+
 static void test_recordcode__peeks_at_the_first_fields(void **state)
 {
     struct record_head head;
@@ -165,6 +182,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_recordcode__gives_back_what_it_took),
+        cmocka_unit_test(test_recordcode__knows_every_member),
         cmocka_unit_test(test_recordcode__peeks_at_the_first_fields),
         cmocka_unit_test(test_recordcode__withstands_any_bytes),
         cmocka_unit_test(test_recordcode__leaves_the_output_alone_on_failure),

@@ -99,8 +99,8 @@ def show(title, seconds):
     counts = [0] * (len(EDGES) + 1)
     for s in seconds:
         counts[bisect.bisect_left(EDGES, s)] += 1
-    last = max(i for i, n in enumerate(counts) if n)
-    for i in range(last + 1):
+    held = [i for i, n in enumerate(counts) if n]
+    for i in range(held[0], held[-1] + 1):
         edge = f"to {EDGES[i]:5.2f} s" if i < len(EDGES) else "longer    "
         bar = "#" * round(40 * counts[i] / max(counts))
         print(f"  {edge} {counts[i]:4d} {bar}")
@@ -158,21 +158,28 @@ def step_of(client):
     return client.Status(job="").summary.step
 
 
-def next_change(client):
+def next_change(client, seconds=60):
     """(moment, step) when an interval has just been reported."""
     before = step_of(client)
-    while True:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
         step = step_of(client)
         if step != before:
             return time.monotonic(), step
         time.sleep(0.002)
+    raise cluster.Late(f"step {before} for {seconds} s")
 
 
 def one_round(store, runtime, off, launch):
+    """examples/s. Daemons of its own: workers end with their coordinator."""
     flags = ["--points-off"] if off else []
     daemon = Running([BIN + "/cajal-coordinator", "--store", store,
                       "--runtime", runtime, "--resume", *flags])
     daemon.await_line("shell started")
+    workers = [
+        Running([BIN + "/cajal-worker", "--store", store, "--runtime", runtime,
+                 "--name", f"w{i}", "--threads", "1", "--connect",
+                 f"ipc://{runtime}/workers.sock"]) for i in range(WORKERS)]
     address = f"unix:{runtime}/control.sock"
     with rpc.Client(address) as client:
         if launch:
@@ -186,7 +193,8 @@ def one_round(store, runtime, off, launch):
         while last[0] < first[0] + ROUND_SECONDS:
             last = next_change(client)
     daemon.process.send_signal(signal.SIGTERM)
-    daemon.end(0)
+    for each in (daemon, *workers):
+        each.end(0)
     return 32 * (last[1] - first[1]) / (last[0] - first[0])
 
 
@@ -194,10 +202,6 @@ def costs():
     store, runtime = os.path.join(ROOT, "costs"), os.path.join(ROOT, "r")
     cluster.write("kills.yaml", JOB)
     os.mkdir(runtime, 0o700)
-    workers = [
-        Running([BIN + "/cajal-worker", "--store", store, "--runtime", runtime,
-                 "--name", f"w{i}", "--threads", "1", "--connect",
-                 f"ipc://{runtime}/workers.sock"]) for i in range(WORKERS)]
     rates = {False: [], True: []}
     for i in range(ROUNDS):
         for off in ((False, True), (True, False))[i % 2]:
@@ -205,8 +209,6 @@ def costs():
                                         launch=not rates[False]))
             print(f"points {'off' if off else 'on ':3s} "
                   f"{rates[off][-1]:8.1f} examples/s   ({load()})", flush=True)
-    for worker in workers:
-        worker.process.kill()
     on, off = (percentile(rates[k], .5) for k in (False, True))
     ratios = [a / b for a, b in zip(rates[False], rates[True])]
     print(f"\nnothing fails: {on:.0f} examples/s with points, {off:.0f} "

@@ -2,7 +2,8 @@
  *
  *     roles                  NAME ROLE             of a certificate's name
  *     tokens                 NAME ROLE HASH        of a bearer token's hash
- *     revoked/certificates   HASH NAME             of a certificate's PEM text
+ *     revoked/certificates   HASH NAME             of a certificate's key: see
+ *                                                  certkey.h
  *
  * One entry a line, words parted by spaces or tabs, `#` begins a comment. HASH
  * is BLAKE2b-256 in 64 hexadecimal digits. A file with one bad line is bad as a

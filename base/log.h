@@ -2,7 +2,12 @@
  *
  * event is a fixed snake_case word; lower case, no full stop. debug is per
  * message, info a state change, warn recovered, error needs a person. Never
- * called in a core. Thread-safe: one write(2) per line. */
+ * called in a core. Thread-safe: one write(2) per line.
+ *
+ * Nobody waits for the log: where a pipe, socket or terminal is full since its
+ * reader does not read, lines are left out, and how many is said when it reads
+ * again ("log lines_lost count=7"). A coordinator that waited would answer no
+ * one. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 

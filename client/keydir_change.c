@@ -503,6 +503,12 @@ static enum status put_lists(struct keydir *dir, enum keydir_write how)
                                "# NAME ROLE HASH: BLAKE2b-256 of the token\n",
                                false, how);
     }
+    if (status == STATUS_OK) {
+        status = keydir_put_in(dir, "revoked/certificates",
+                               "# HASH NAME: BLAKE2b-256 of a certificate's "
+                               "public key\n",
+                               false, how);
+    }
     return status;
 }
 

@@ -1,4 +1,5 @@
 /* keydir_issue.c - the files of one key, and the lists of revoked ones. */
+#include "base/certkey.h"
 #include "base/mem.h"
 #include "client/keydir_inside.h"
 #include "client/keypair.h"
@@ -141,7 +142,10 @@ enum status keydir_revoke_certificate(struct keydir *dir, const char *pem)
     if (status != STATUS_OK) {
         return keydir_say(dir, status, "its certificate cannot be read.");
     }
-    hash_bytes(facts.pem, strlen(facts.pem), &hash);
+    status = certkey_hash(facts.pem, strlen(facts.pem), &hash);
+    if (status != STATUS_OK) {
+        return keydir_say(dir, status, "its certificate has no key.");
+    }
     hash_hex(&hash, HASH_BYTES, hex);
     (void)snprintf(line, sizeof(line), "%s %s", hex, facts.name);
     status = keydir_edit(dir, list, hex, line);

@@ -336,6 +336,13 @@ int tool_connect(struct tool *tool, enum tool_need need)
     return need == NEED_WORKER ? invite_worker(tool) : EXIT_DONE;
 }
 
+bool tool_reconnect(struct tool *tool)
+{
+    cajal_close(tool->cajal);
+    tool->cajal = NULL;
+    return open_handle(tool) == EXIT_DONE && ask_about(tool) == STATUS_OK;
+}
+
 int tool_can_ask(const struct tool *tool, const char *what)
 {
     if (tool->cli.values[FLAG_YES] != NULL ||

@@ -57,6 +57,10 @@ void tool_fini(struct tool *tool); /* ends the guest, closes the connection */
 /* From --address, or from the store. Done once; a second call reconnects if
  * the coordinator has ended since. */
 int tool_connect(struct tool *tool, enum tool_need need);
+/* A fresh handle to where tool_connect has been, which does not wait as gRPC's
+ * own reconnecting would. False: nobody answers there yet, which is not said,
+ * since it will be tried again. */
+bool tool_reconnect(struct tool *tool);
 int tool_place(struct tool *tool, bool create);
 
 /* Prints an error and returns its exit code. */

@@ -18,7 +18,7 @@ struct watcher {
     struct tool *tool;
     const struct watch_options *options;
     struct watch_result *result;
-    uint64_t next; /* event number; 0: from now on */
+    uint64_t next; /* event number; 0: from now on, until something is told */
     uint64_t begun_ms;
     uint64_t heard_ms; /* when the coordinator last said something */
     uint64_t line_ms;  /* of the last plain line of progress */
@@ -177,14 +177,19 @@ static void add_inputs(struct watcher *w, cJSON *event)
     }
 }
 
+/* Every message bears the number of the newest event that is behind it, also
+ * what is no event itself: a watch that comes back goes on from there. */
+uint64_t watch_next(uint64_t next, uint64_t sequence)
+{
+    return sequence >= next ? sequence + 1 : next;
+}
+
 /* True: this event ends the watch. */
 static bool take(struct watcher *w, const Cajal__V1__Event *m)
 {
     cJSON *event = json_event(m);
 
-    if (m->sequence >= w->next && m->sequence > 0) {
-        w->next = m->sequence + 1;
-    }
+    w->next = watch_next(w->next, m->sequence);
     if (m->state[0] != '\0') {
         (void)snprintf(w->result->state, sizeof(w->result->state), "%s",
                        m->state);
@@ -246,20 +251,11 @@ static bool follow(struct watcher *w)
     return over;
 }
 
-/* Is the coordinator back? Said quietly, since it will be asked again. */
-static bool is_back(struct watcher *w)
+/* Worth trying: elsewhere only an answer tells. */
+static bool may_be_back(const struct watcher *w)
 {
-    Cajal__V1__AboutRequest request = CAJAL__V1__ABOUT_REQUEST__INIT;
-    Cajal__V1__AboutReply *reply = NULL;
-
-    if (w->tool->cli.values[FLAG_ADDRESS] == NULL) {
-        return place_answers(&w->tool->place);
-    }
-    if (cajal_about(w->tool->cajal, &request, &reply) != STATUS_OK) {
-        return false;
-    }
-    cajal_free(reply);
-    return true;
+    return w->tool->cli.values[FLAG_ADDRESS] != NULL ||
+           place_answers(&w->tool->place);
 }
 
 /* The coordinator is away. True: the watch is over. */
@@ -269,10 +265,8 @@ static bool reconnect(struct watcher *w)
 
     while (!told_to_stop(w)) {
         (void)nanosleep(&pause, NULL);
-        if (is_back(w)) { /* a new handle does not wait as gRPC's would */
-            cajal_close(w->tool->cajal);
-            w->tool->cajal = NULL;
-            return tool_connect(w->tool, NEED_RUNNING) != EXIT_DONE;
+        if (may_be_back(w) && tool_reconnect(w->tool)) {
+            return false;
         }
         if (clock_now_ms() - w->heard_ms >= WATCH_LOST_MS) {
             wipe(w);

@@ -37,6 +37,9 @@ struct watch_result {
     int exit_code;  /* WATCH_LOST, WATCH_REFUSED: what to return */
 };
 
+/* The event to ask for after one of this number, where next was to come. */
+uint64_t watch_next(uint64_t next, uint64_t sequence);
+
 /* SIGINT, SIGTERM and SIGHUP end a watch, from this call on. */
 void watch_catch_signals(void);
 

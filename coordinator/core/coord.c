@@ -216,6 +216,9 @@ void coord_step(struct coord *c,
     case COORD_STORED:
         take_stored(c, ev, out);
         break;
+    case COORD_UNJOURNALED:
+        take_unjournaled(c, ev, out);
+        break;
     case COORD_LOADED:
         take_loaded(c, ev, out);
         break;

@@ -60,6 +60,7 @@ struct coord {
     uint64_t last_job;
     uint64_t last_term;
     uint64_t last_token;
+    bool given_back; /* a drain, in this step: what waits is placed now */
     bool quitting;
     bool quit_said;
     uint64_t quit_request;

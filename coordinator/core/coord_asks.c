@@ -237,7 +237,9 @@ static void ask_set(struct coord *c,
     if (slot == JOBS_MAX) {
         return;
     }
-    if (job->phase != PHASE_RUNNING || job->closing_decided) {
+    /* One that moves takes it with it, to the first boundary behind the move.
+     */
+    if ((job->phase != PHASE_RUNNING && !job->moving) || job->closing_decided) {
         refuse_state(job, request, "only a running job can be set", out);
         return;
     }

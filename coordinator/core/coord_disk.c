@@ -176,24 +176,66 @@ static void tell_version(const struct cut *cut,
 /* A failed mirror says itself what is wrong with it. */
 static void pause_unkept(struct coord *c,
                          uint32_t slot,
-                         const struct coord_event *ev,
+                         enum status status,
+                         const char *why,
                          struct actions *out)
 {
-    char why[ERROR_BYTES_MAX];
+    char line[ERROR_BYTES_MAX];
     struct text text;
 
-    text_init(&text, why, sizeof(why));
-    if (ev->stored.why != NULL) {
-        text_add(&text, ev->stored.why);
+    text_init(&text, line, sizeof(line));
+    if (why != NULL) {
+        text_add(&text, why);
         text_add(&text, "; then resume");
-    } else if (ev->stored.status == STATUS_FULL) {
-        text_add(&text, "the disk of the store is full: a version could not "
-                        "be kept; make room, then resume");
+    } else if (status == STATUS_FULL) {
+        text_add(&text, "the disk of the store is full: versions and journal "
+                        "cannot be kept; make room, then resume");
     } else {
-        text_add(&text, "a version could not be stored; see the "
+        text_add(&text, "versions and journal cannot be stored; see the "
                         "coordinator's log, then resume");
     }
-    pause_job(c, slot, why, 0, out);
+    pause_job(c, slot, line, 0, out);
+}
+
+/* What was decided from that interval on is decided again, and written again:
+ * the journal has no gap, since the store refuses what comes behind one until
+ * the job is loaded anew. A mirror is far away, and a full disk is a person's:
+ * what they lack does not come back by going back. */
+static void on_unjournaled(struct coord *c,
+                           uint32_t slot,
+                           uint64_t interval,
+                           const struct coord_event *ev,
+                           struct actions *out)
+{
+    struct job *job = &c->jobs[slot];
+    bool told = ev->type == COORD_UNJOURNALED;
+    enum status status = told ? ev->unjournaled.status : ev->stored.status;
+    const char *why = told ? ev->unjournaled.why : ev->stored.why;
+
+    if (interval < job->journaled) {
+        job->journaled = interval;
+    }
+    if (job->phase != PHASE_RUNNING) {
+        roll_back(c, slot, "the journal could not be written", out);
+        return;
+    }
+    job->faults++;
+    if (why != NULL || status == STATUS_FULL || job->faults >= FAULTS_MAX) {
+        pause_unkept(c, slot, status, why, out);
+    } else {
+        roll_back(c, slot, "the journal could not be written", out);
+    }
+}
+
+void take_unjournaled(struct coord *c,
+                      const struct coord_event *ev,
+                      struct actions *out)
+{
+    uint32_t slot = coord_find(c, ev->unjournaled.job);
+
+    if (slot != JOBS_MAX && c->jobs[slot].kind == KIND_TRAIN) {
+        on_unjournaled(c, slot, ev->unjournaled.interval, ev, out);
+    }
 }
 
 static void on_committed(struct coord *c,
@@ -210,7 +252,7 @@ static void on_committed(struct coord *c,
         return;
     }
     if (status != STATUS_OK) {
-        pause_unkept(c, token->slot, ev, out);
+        pause_unkept(c, token->slot, status, ev->stored.why, out);
         return;
     }
 
@@ -401,13 +443,8 @@ void take_stored(struct coord *c,
         on_launched(c, &token, ev, out);
         break;
     case TOKEN_JOURNAL:
-        if (ev->stored.status != STATUS_OK && ev->stored.why != NULL &&
-            c->jobs[token.slot].phase == PHASE_RUNNING) {
-            /* A mirror is far away, and what it lacks does not come back by
-             * going back. */
-            pause_unkept(c, token.slot, ev, out);
-        } else if (ev->stored.status != STATUS_OK) {
-            roll_back(c, token.slot, "the journal could not be written", out);
+        if (ev->stored.status != STATUS_OK) {
+            on_unjournaled(c, token.slot, token.detail, ev, out);
         } else {
             job_take_stored_grant(&c->jobs[token.slot], token.slot,
                                   token.detail, out);

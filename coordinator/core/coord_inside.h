@@ -32,6 +32,9 @@ enum {
     MOVE_JOINED_MS = 500,
     /* A move costs tenths of a second: not more than a few percent. */
     MOVE_AGAIN_MS = 2000,
+    /* A drain whose job has lost its other workers: as long as a supervisor
+     * takes to start one again, and some more. */
+    DRAIN_PATIENCE_MS = 10000,
     MOVE_RETRY_MS = 10000, /* it failed, which cost a rollback */
     STORE_AGAIN_MS = 1000,
     /* After a start of the coordinator: longer than a worker's tries to say
@@ -196,6 +199,10 @@ void give_tokens(struct coord *c, struct actions *out);
 void take_stored(struct coord *c,
                  const struct coord_event *ev,
                  struct actions *out);
+/* A record of the journal is not on the disk, and none behind it will be. */
+void take_unjournaled(struct coord *c,
+                      const struct coord_event *ev,
+                      struct actions *out);
 void take_loaded(struct coord *c,
                  const struct coord_event *ev,
                  struct actions *out);

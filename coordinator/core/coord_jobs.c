@@ -256,6 +256,7 @@ static void leave_workers(struct coord *c,
     job_send_drop(job, &c->members, forget && job->kind == KIND_TRAIN, out);
     job->moving = false;
     if (forget) {
+        worker_set_clear(&job->was_on);
         forget_points(c, (uint32_t)(job - c->jobs), out);
     }
     job_update_record(job, &c->members);
@@ -277,6 +278,7 @@ void roll_back(struct coord *c,
         job->phase != PHASE_OPENING) {
         return;
     }
+    worker_set_join(&job->was_on, &job->placed);
     leave_workers(c, job, false, out);
     if (job->kind == KIND_EVALUATE) {
         action_reply(out, job->evaluate_request, STATUS_UNAVAILABLE,

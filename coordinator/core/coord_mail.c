@@ -173,6 +173,7 @@ static void on_ready(struct coord *c,
     }
     job_move(job, PHASE_RUNNING);
     worker_set_clear(&job->busy);
+    worker_set_clear(&job->was_on);
     job->mark_ms = c->now_ms;
     job->moved_ms = c->now_ms;
     job->phase_deadline_ms = UINT64_MAX;

@@ -193,6 +193,7 @@ void move_on(struct coord *c, uint32_t slot, struct actions *out)
     add_names(c, job, &text);
     job_send_drop(job, &c->members, false, out);
     job_update_record(job, &c->members);
+    worker_set_join(&job->was_on, &job->placed);
     job_unplace(job, &c->members);
     job_reset_run(job);
     job->move_again_ms = c->now_ms + MOVE_AGAIN_MS;

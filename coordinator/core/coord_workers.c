@@ -199,6 +199,24 @@ static bool refuse_drain(const struct coord *c,
     return false;
 }
 
+/* A job that was on the worker when it had to go back, and is not running
+ * again. Done is the drain when it runs elsewhere. */
+static const struct job *coming_from(const struct coord *c, uint32_t worker)
+{
+    for (uint32_t s = 0; s < JOBS_MAX; s++) {
+        const struct job *job = &c->jobs[s];
+        bool comes = job->phase == PHASE_LOADING ||
+                     job->phase == PHASE_WAITING ||
+                     job->phase == PHASE_OPENING || job->phase == PHASE_PLACING;
+
+        if (comes && job->kind == KIND_TRAIN &&
+            worker_set_has(&job->was_on, worker)) {
+            return job;
+        }
+    }
+    return NULL;
+}
+
 static void ask_drain(struct coord *c,
                       const struct request *request,
                       struct actions *out)
@@ -224,9 +242,11 @@ static void ask_drain(struct coord *c,
     if (refuse_drain(c, request, out)) {
         return;
     }
+    m->was_cordoned = m->cordoned;
     m->cordoned = true;
     m->draining = true;
     members_changed(&c->members);
+    m->stranded_ms = 0;
     m->drain_request = request->id;
     m->drain_deadline_ms = c->now_ms + request->wait_ms;
 }
@@ -290,11 +310,55 @@ static void let_go(struct coord *c, uint32_t worker, struct actions *out)
     lose_worker(c, worker, "left when asked to end", out);
 }
 
+/* The others died while it was drained: as a drain that nobody could follow is
+ * refused, this one is taken back, and the job goes on here. */
+static void give_back(struct coord *c,
+                      struct member *m,
+                      const struct job *job,
+                      struct actions *out)
+{
+    char line[DETAIL_BYTES_MAX];
+    struct text text;
+
+    m->draining = false;
+    m->cordoned = m->was_cordoned;
+    m->stranded_ms = 0;
+    c->given_back = true;
+    members_changed(&c->members);
+    text_init(&text, line, sizeof(line));
+    text_add(&text, " is not drained: j");
+    text_u64(&text, job->record.job);
+    text_add(&text, " has lost its other workers and finds none");
+    text_add(&text, m->cordoned ? "" : "; it takes shards again");
+    end_drain(m, STATUS_CONFLICT, line, out);
+}
+
+/* True: the drain of a worker that hosts nothing is not done yet. */
+static bool is_stranded(struct coord *c, uint32_t worker, struct actions *out)
+{
+    struct member *m = &c->members.items[worker];
+    const struct job *job = coming_from(c, worker);
+
+    if (job == NULL || m->leaving || job->phase != PHASE_WAITING) {
+        m->stranded_ms = 0;
+        return job != NULL && !m->leaving;
+    }
+    if (m->stranded_ms == 0) {
+        m->stranded_ms = c->now_ms;
+    }
+    if (c->now_ms >= m->stranded_ms + DRAIN_PATIENCE_MS ||
+        c->now_ms >= m->drain_deadline_ms) {
+        give_back(c, m, job, out);
+    }
+    return true;
+}
+
 void settle_workers(struct coord *c, struct actions *out)
 {
     /* A copy: whoever is let go is not in it any more. */
     struct worker_set going = members_census(&c->members)->going;
 
+    c->given_back = false;
     for (uint32_t w = worker_set_next(&going, 0); w != NO_WORKER;
          w = worker_set_next(&going, w + 1)) {
         struct member *m = &c->members.items[w];
@@ -302,7 +366,7 @@ void settle_workers(struct coord *c, struct actions *out)
         if (!m->present || !(m->draining || m->leaving)) {
             continue;
         }
-        if (!move_needs(c, w)) {
+        if (!is_stranded(c, w, out) && !move_needs(c, w)) {
             if (m->leaving && !c->quitting) {
                 let_go(c, w, out);
             } else if (!m->leaving) {
@@ -323,15 +387,21 @@ uint64_t workers_deadline(const struct coord *c)
 {
     /* Who waits for a drain waits for one of these. */
     const struct worker_set *going = &members_counted(&c->members)->going;
-    uint64_t deadline = UINT64_MAX;
+    uint64_t deadline = c->given_back ? c->now_ms : UINT64_MAX;
 
     for (uint32_t w = worker_set_next(going, 0); w != NO_WORKER;
          w = worker_set_next(going, w + 1)) {
         const struct member *m = &c->members.items[w];
 
-        if (m->present && m->drain_request != 0 &&
-            m->drain_deadline_ms < deadline) {
+        if (!m->present) {
+            continue;
+        }
+        if (m->drain_request != 0 && m->drain_deadline_ms < deadline) {
             deadline = m->drain_deadline_ms;
+        }
+        if (m->draining && m->stranded_ms != 0 &&
+            m->stranded_ms + DRAIN_PATIENCE_MS < deadline) {
+            deadline = m->stranded_ms + DRAIN_PATIENCE_MS;
         }
     }
     return deadline;

@@ -20,6 +20,7 @@ enum coord_event_type {
     COORD_MESSAGE,     /* of a worker */
     COORD_PEER_LOST,   /* a worker's link is known to be dead */
     COORD_STORED,      /* an ACTION_STORE_* with this token is on the disk */
+    COORD_UNJOURNALED, /* an ACTION_STORE_JOURNAL without a token is not */
     COORD_LOADED,      /* answer to ACTION_LOAD */
     COORD_REQUEST
 };
@@ -106,6 +107,12 @@ struct coord_event {
             /* ACTION_STORE_RESTORE alone: the version restored. */
             const struct version *restored;
         } stored;
+        struct {
+            uint64_t job;
+            uint64_t interval; /* of the grant */
+            enum status status;
+            const char *why; /* as in stored */
+        } unjournaled;
         struct {
             uint64_t token;
             enum status status;

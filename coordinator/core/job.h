@@ -121,6 +121,8 @@ struct job {
     struct worker_set placed;
     struct worker_set ready;
     struct worker_set told; /* of its state: they may have copies of it */
+    struct worker_set was_on; /* where it was placed since it last ran, and had
+                                 to go back: see coord_workers.c */
     uint32_t opener;
     uint64_t phase_deadline_ms;
     uint64_t store_again_ms; /* its record, which the disk did not take */

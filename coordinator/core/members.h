@@ -20,6 +20,10 @@ struct member {
     bool cordoned; /* by a person; stays with the name for this life */
     bool draining; /* its shards go to others; done when it hosts none */
     bool leaving;  /* its process shall end when it hosts none */
+    /* While it drains: it was cordoned before; since when a job that was on it
+     * finds no other place (0: none does). */
+    bool was_cordoned;
+    uint64_t stranded_ms;
     uint64_t joined_ms;
     uint64_t drain_request;      /* answered when drained; 0: nobody waits */
     uint64_t drain_deadline_ms;  /* or then */

@@ -206,6 +206,28 @@ static enum status apply_all(struct store *store, struct item_list *list)
     return status;
 }
 
+bool item_needs_journal(const struct item *item)
+{
+    return item->kind == ITEM_JOURNAL || item->kind == ITEM_VERSION ||
+           (item->kind == ITEM_POINT && item->size > 0);
+}
+
+/* Behind a record of the journal that has failed, up to the job's next mark. */
+static void fail_behind(const struct item *item)
+{
+    for (struct item *i = item->next; i != NULL; i = i->next) {
+        if (i->job != item->job) {
+            continue;
+        }
+        if (i->kind == ITEM_MARK) {
+            return;
+        }
+        if (i->status == STATUS_OK && item_needs_journal(i)) {
+            i->status = item->status;
+        }
+    }
+}
+
 void item_list_write(struct store *store, struct item_list *list)
 {
     enum status status = STATUS_OK;
@@ -222,6 +244,9 @@ void item_list_write(struct store *store, struct item_list *list)
     for (struct item *i = list->first; i != NULL; i = i->next) {
         if (i->status == STATUS_OK && is_written(i)) {
             i->status = is_disk(status) ? status : apply(store, i, i->next);
+        }
+        if (i->status != STATUS_OK && i->kind == ITEM_JOURNAL) {
+            fail_behind(i);
         }
     }
 }

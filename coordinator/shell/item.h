@@ -29,7 +29,7 @@ struct item {
     char *why; /* where a mirror has failed it: a sentence; NULL: none */
     uint64_t token;
     uint64_t job;
-    uint64_t number; /* version; key of a stat */
+    uint64_t number; /* version; key of a stat; interval of a JOURNAL */
     uint64_t wall_ms;
     unsigned char *bytes; /* the record */
     size_t size;
@@ -56,6 +56,10 @@ void item_free(struct item *item);
 
 void item_list_add(struct item_list *list, struct item *item);
 struct item *item_list_take(struct item_list *list); /* NULL: empty */
+
+/* What must not be kept where a JOURNAL before it is not: a reader would take
+ * the gap for none. */
+bool item_needs_journal(const struct item *item);
 
 /* Writes them all, in order, in one transaction, or one by one where that
  * fails through the fault of one. Each has its status then. On the writer's

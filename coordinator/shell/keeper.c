@@ -16,7 +16,10 @@ enum {
     GROUP_MAX = 2048,
     /* Jobs whose last event is remembered: those in the core's slots, and
      * some that have just left it. */
-    TAILS_MAX = 4 * JOBS_MAX
+    TAILS_MAX = 4 * JOBS_MAX,
+    /* Those that write are in the core's slots; one that has left does not
+     * write before it is loaded. */
+    GAPS_MAX = JOBS_MAX
 };
 
 struct tail {
@@ -34,8 +37,9 @@ struct keeper {
     bool busy;
     struct tail tails[TAILS_MAX];
     uint64_t tick;
-    unsigned char *scratch; /* RECORD_BYTES_MAX */
-    const char *why;        /* of the item that is told; NULL: none */
+    uint64_t gaps[GAPS_MAX]; /* jobs whose journal would have one; 0: free */
+    unsigned char *scratch;  /* RECORD_BYTES_MAX */
+    const char *why;         /* of the item that is told; NULL: none */
 };
 
 enum status keeper_open(struct store *store,
@@ -160,6 +164,66 @@ uint64_t keeper_last_event(struct keeper *keeper, uint64_t job)
     return tail_of(keeper, job)->last;
 }
 
+/* --- Gaps --- */
+
+/* job 0: a free place; or NULL. */
+static uint64_t *gap_of(struct keeper *keeper, uint64_t job)
+{
+    for (uint32_t g = 0; g < GAPS_MAX; g++) {
+        if (keeper->gaps[g] == job) {
+            return &keeper->gaps[g];
+        }
+    }
+    return NULL;
+}
+
+/* Where there is no room, one of a job that has long left its slot goes. */
+static void open_gap(struct keeper *keeper, uint64_t job)
+{
+    uint64_t *gap = gap_of(keeper, job);
+
+    if (gap == NULL) {
+        gap = gap_of(keeper, 0);
+    }
+    if (gap == NULL) {
+        gap = &keeper->gaps[keeper->tick % GAPS_MAX];
+    }
+    *gap = job;
+}
+
+static void close_gap(struct keeper *keeper, uint64_t job)
+{
+    uint64_t *gap = gap_of(keeper, job);
+
+    if (gap != NULL) { /* job 0 is nobody's: a free place stays one */
+        *gap = 0;
+    }
+}
+
+/* On its way to the writer. Who has asked for a mark reads the journal, and
+ * goes on where it ends. */
+static void mind_gap(struct keeper *keeper, struct item *item)
+{
+    if (item->kind == ITEM_MARK) {
+        close_gap(keeper, item->job);
+    } else if (item_needs_journal(item) && gap_of(keeper, item->job) != NULL) {
+        item->status = STATUS_IO;
+    }
+}
+
+static void unjournaled(struct keeper *keeper,
+                        uint64_t job,
+                        uint64_t interval,
+                        enum status status)
+{
+    const struct keeper_events *events = &keeper->events;
+
+    open_gap(keeper, job);
+    if (events->on_unjournaled != NULL) {
+        events->on_unjournaled(events->owner, job, interval, status);
+    }
+}
+
 static void tell(struct keeper *keeper, struct item *item)
 {
     const struct keeper_events *events = &keeper->events;
@@ -180,6 +244,13 @@ static void tell(struct keeper *keeper, struct item *item)
     if (fine && (item->kind == ITEM_VERSION || item->kind == ITEM_RESTORE) &&
         events->on_version != NULL) {
         events->on_version(events->owner, item->job, item->number);
+    }
+    if (item->kind == ITEM_MARK) {
+        close_gap(keeper, item->job);
+    } else if (!fine && item->kind == ITEM_JOURNAL && item->token == 0) {
+        unjournaled(keeper, item->job, item->number, item->status);
+    } else if (!fine && item->kind == ITEM_JOURNAL) {
+        open_gap(keeper, item->job);
     }
     if (item->token != 0) {
         events->on_stored(events->owner, item->token, item->status,
@@ -221,7 +292,10 @@ static void submit(struct keeper *keeper)
         return;
     }
     while (keeper->writing.count < GROUP_MAX && keeper->waiting.count > 0) {
-        item_list_add(&keeper->writing, item_list_take(&keeper->waiting));
+        struct item *item = item_list_take(&keeper->waiting);
+
+        mind_gap(keeper, item);
+        item_list_add(&keeper->writing, item);
     }
     keeper->busy = true;
     status = jobs_submit(keeper->writer, write_group, group_done, keeper);
@@ -322,9 +396,15 @@ void keeper_journal(struct keeper *keeper,
 {
     size_t size = journalcode_encode(entry, keeper->scratch);
     struct item *item = item_new(keeper, ITEM_JOURNAL, token, job, size);
+    uint64_t interval = entry->grant != NULL ? entry->grant->interval : 0;
 
     if (item != NULL) {
+        item->number = interval;
         enqueue(keeper, item);
+    } else if (token == 0) {
+        unjournaled(keeper, job, interval, STATUS_NO_MEMORY);
+    } else {
+        open_gap(keeper, job);
     }
 }
 

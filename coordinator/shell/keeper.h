@@ -4,7 +4,8 @@
  * collects in the next transaction (group commit), so that a disk slower than
  * the training costs one fsync for many intervals. When a transaction is on
  * the disk, its tokens are told and its events shown, in the order of the
- * actions: nothing is shown before it is durable. */
+ * actions: nothing is shown before it is durable. A job's journal has no gap:
+ * see on_unjournaled. */
 #ifndef COORDINATOR_SHELL_KEEPER_H
 #define COORDINATOR_SHELL_KEEPER_H
 
@@ -35,6 +36,13 @@ struct keeper_events {
                      uint64_t sequence,
                      const struct event_record *event);
     void (*on_version)(void *owner, uint64_t job, uint64_t number);
+    /* A journal record that nobody waits for is not kept, and neither is any
+     * of the job's journal, versions and points behind it, until a keeper_after
+     * of the job has been told. */
+    void (*on_unjournaled)(void *owner,
+                           uint64_t job,
+                           uint64_t interval,
+                           enum status status);
     void (*on_idle)(void *owner); /* a transaction is done */
     void *owner;
 };
@@ -48,8 +56,8 @@ void keeper_close(struct keeper *keeper); /* accepts NULL; when idle */
 
 size_t keeper_backlog(const struct keeper *keeper); /* 0: all is kept */
 
-/* While on_stored or a done function runs: a sentence about the mirror that
- * what is told has failed by. NULL: it was none. */
+/* While on_stored, on_unjournaled or a done function runs: a sentence about the
+ * mirror that what is told has failed by. NULL: it was none. */
 const char *keeper_why(const struct keeper *keeper);
 
 /* All take copies. token 0: nobody waits. Where memory is short the token is

@@ -183,6 +183,8 @@ static void load_now(void *owner, enum status status)
 static void load(struct shell *shell, const struct action *action)
 {
     const struct job *job = &shell->core->jobs[action->slot];
+    /* An evaluation only looks: its job may run, and writes on. */
+    uint64_t whose = job->kind == KIND_TRAIN ? action->load.job : 0;
     struct late_load *late = mem_new(sizeof(*late));
     struct held *held = &shell->slots[action->slot];
     enum status status = STATUS_NO_MEMORY;
@@ -199,7 +201,7 @@ static void load(struct shell *shell, const struct action *action)
                                           .version = action->load.version,
                                           .point = action->load.point,
                                           .line = job->record.line};
-        status = keeper_after(shell->keeper, action->load.job, load_now, late);
+        status = keeper_after(shell->keeper, whose, load_now, late);
     }
     if (status != STATUS_OK) {
         mem_free(late);

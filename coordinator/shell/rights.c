@@ -61,36 +61,58 @@ const char *identity_label(const struct identity *identity)
 
 /* --- Reading --- */
 
-/* A list that is not there is empty. */
-static void read_list(struct rights *rights, struct list *list)
+/* A list that is not there is empty, but for the one that takes rights away. */
+static enum status read_file(const struct list *list,
+                             const char *path,
+                             struct access_list *out,
+                             char *why,
+                             size_t why_size)
 {
-    char path[PATH_BYTES_MAX];
-    char why[ERROR_BYTES_MAX] = "its path is too long";
     struct keyfile file = {.text = NULL};
     uint32_t line = 0;
-    enum status status = keyfile_path(rights->dir, list->file, path);
+    enum status status = keyfile_read(
+        path, KEYFILE_PUBLIC, KEYFILE_LIST_BYTES_MAX, &file, why, why_size);
 
-    list->entries.count = 0;
-    list->broken = false;
-    list->stamp = status == STATUS_OK ? keyfile_stamp(path) : 0;
-    if (status == STATUS_OK && list->stamp == 0) {
-        return;
+    out->count = 0;
+    if (status == STATUS_NOT_FOUND && list->kind != ACCESS_REVOKED) {
+        return STATUS_OK;
+    }
+    if (status == STATUS_NOT_FOUND) {
+        (void)snprintf(why, why_size,
+                       "%s is not there, so nobody knows which certificates "
+                       "are revoked. If none are, make an empty one.",
+                       path);
     }
     if (status == STATUS_OK) {
-        status = keyfile_read(path, KEYFILE_PUBLIC, KEYFILE_LIST_BYTES_MAX,
-                              &file, why, sizeof(why));
-    }
-    if (status == STATUS_OK) {
-        status = access_parse(list->kind, file.text, file.size, &list->entries,
-                              &line);
-        (void)snprintf(why, sizeof(why), "line %" PRIu32 " is wrong", line);
+        status = access_parse(list->kind, file.text, file.size, out, &line);
+        if (status != STATUS_OK) {
+            (void)snprintf(why, why_size,
+                           "%s: line %" PRIu32 " is wrong, and half a list "
+                           "would let the wrong ones in.",
+                           path, line);
+        }
     }
     keyfile_free(&file);
-    if (status != STATUS_OK) {
-        list->broken = true;
-        log_line(LOG_ERROR, "rights", "list_refused", "file=%s why=\"%s\"",
-                 list->file, why);
+    return status;
+}
+
+static enum status read_list(const char *dir,
+                             struct list *list,
+                             char *why,
+                             size_t why_size)
+{
+    char path[PATH_BYTES_MAX];
+    enum status status = keyfile_path(dir, list->file, path);
+
+    list->entries.count = 0;
+    list->stamp = 0;
+    (void)snprintf(why, why_size, "--keys %s is too long.", dir);
+    if (status == STATUS_OK) {
+        list->stamp = keyfile_stamp(path);
+        status = read_file(list, path, &list->entries, why, why_size);
     }
+    list->broken = status != STATUS_OK;
+    return status;
 }
 
 static bool has_changed(const struct rights *rights, const struct list *list)
@@ -103,13 +125,17 @@ static bool has_changed(const struct rights *rights, const struct list *list)
 
 bool rights_refresh(struct rights *rights)
 {
+    char why[ERROR_BYTES_MAX];
     bool changed = false;
 
     for (int i = 0; i < LISTS_COUNT; i++) {
         struct list *list = &rights->lists[i];
 
         if (!rights->read || has_changed(rights, list)) {
-            read_list(rights, list);
+            if (read_list(rights->dir, list, why, sizeof(why)) != STATUS_OK) {
+                log_line(LOG_ERROR, "rights", "list_refused",
+                         "file=%s why=\"%s\"", list->file, why);
+            }
             changed = true;
         }
     }
@@ -124,6 +150,33 @@ bool rights_refresh(struct rights *rights)
     return changed;
 }
 
+static void name_lists(struct list lists[LISTS_COUNT])
+{
+    lists[LIST_ROLES].file = "roles";
+    lists[LIST_ROLES].kind = ACCESS_ROLES;
+    lists[LIST_TOKENS].file = "tokens";
+    lists[LIST_TOKENS].kind = ACCESS_TOKENS;
+    lists[LIST_REVOKED].file = "revoked/certificates";
+    lists[LIST_REVOKED].kind = ACCESS_REVOKED;
+}
+
+enum status rights_check(const char *dir, char *why, size_t why_size)
+{
+    struct rights *rights = mem_new(sizeof(*rights));
+    enum status status = STATUS_OK;
+
+    if (rights == NULL) {
+        (void)snprintf(why, why_size, "out of memory.");
+        return STATUS_NO_MEMORY;
+    }
+    name_lists(rights->lists);
+    for (int i = 0; status == STATUS_OK && i < LISTS_COUNT; i++) {
+        status = read_list(dir, &rights->lists[i], why, why_size);
+    }
+    mem_free(rights);
+    return status;
+}
+
 enum status rights_open(const char *dir, struct rights **out)
 {
     struct rights *rights = mem_new(sizeof(*rights));
@@ -132,12 +185,7 @@ enum status rights_open(const char *dir, struct rights **out)
         return STATUS_NO_MEMORY;
     }
     rights->dir = dir;
-    rights->lists[LIST_ROLES].file = "roles";
-    rights->lists[LIST_ROLES].kind = ACCESS_ROLES;
-    rights->lists[LIST_TOKENS].file = "tokens";
-    rights->lists[LIST_TOKENS].kind = ACCESS_TOKENS;
-    rights->lists[LIST_REVOKED].file = "revoked/certificates";
-    rights->lists[LIST_REVOKED].kind = ACCESS_REVOKED;
+    name_lists(rights->lists);
     (void)rights_refresh(rights);
     *out = rights;
     return STATUS_OK;
@@ -173,7 +221,9 @@ static enum verdict by_certificate(const struct rights *rights,
                        "certificates is damaged, so nobody is let in. Its log "
                        "says where.");
     }
-    if (access_by_hash(&revoked->entries, &identity->hash) != NULL) {
+    /* By its key; lists of earlier releases have the hash of its PEM text. */
+    if (access_by_hash(&revoked->entries, &identity->key) != NULL ||
+        access_by_hash(&revoked->entries, &identity->hash) != NULL) {
         (void)snprintf(why, why_size,
                        "this certificate of \"%s\" has been revoked. Ask an "
                        "admin for a new one.",

@@ -22,7 +22,7 @@ enum identity_kind {
     IDENTITY_LOCAL = 1,   /* a socket of ours: the same user */
     IDENTITY_ANYONE,      /* plain text: nothing is known */
     IDENTITY_NONE,        /* encrypted, but neither certificate nor token */
-    IDENTITY_CERTIFICATE, /* verified by TLS; name and hash of its PEM */
+    IDENTITY_CERTIFICATE, /* verified by TLS; name, key, and hash of its PEM */
     IDENTITY_TOKEN        /* hash of what was sent */
 };
 
@@ -30,6 +30,7 @@ struct identity {
     enum identity_kind kind;
     char name[NAME_BYTES_MAX]; /* "" where there is none */
     struct hash hash;
+    struct hash key; /* of a certificate: certkey_hash */
 };
 
 enum verdict {
@@ -39,6 +40,13 @@ enum verdict {
 };
 
 /* dir: borrowed until rights_close. NO_MEMORY. */
+/* What a coordinator does not start with: a list that is damaged, or that of
+ * revoked certificates missing, since then all would be taken for good.
+ * INVALID, NOT_FOUND, REFUSED, IO; why gets a sentence. */
+enum status rights_check(const char *dir,
+                         char *why,
+                         size_t why_size) MUST_CHECK;
+
 enum status rights_open(const char *dir, struct rights **out) MUST_CHECK;
 void rights_close(struct rights *rights); /* accepts NULL */
 

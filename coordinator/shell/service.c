@@ -182,6 +182,10 @@ enum status service_check(const struct service_options *options,
     if (path == NULL && has_keys(options)) {
         enum status status = tls_check(options->keys, why, why_size);
 
+        if (status == STATUS_OK) {
+            status = rights_check(options->keys, why, why_size);
+        }
+
         if (status != STATUS_OK) {
             return status;
         }

@@ -1,5 +1,6 @@
 #include "coordinator/shell/service_tls.h"
 
+#include "base/certkey.h"
 #include "base/keyfile.h"
 
 #include <grpc/grpc.h>
@@ -107,7 +108,8 @@ static void take_certificate(const grpc_auth_context *context,
         single(context, GRPC_X509_PEM_CERT_PROPERTY_NAME);
 
     if (name == NULL || pem == NULL ||
-        !access_is_name(name->value, name->value_length)) {
+        !access_is_name(name->value, name->value_length) ||
+        certkey_hash(pem->value, pem->value_length, &out->key) != STATUS_OK) {
         return;
     }
     out->kind = IDENTITY_CERTIFICATE;

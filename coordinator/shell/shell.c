@@ -139,6 +139,21 @@ static void on_stored(void *owner,
     shell_deliver(shell, &event);
 }
 
+static void on_unjournaled(void *owner,
+                           uint64_t job,
+                           uint64_t interval,
+                           enum status status)
+{
+    struct shell *shell = owner;
+    struct coord_event event = {.type = COORD_UNJOURNALED};
+
+    event.unjournaled.job = job;
+    event.unjournaled.interval = interval;
+    event.unjournaled.status = status;
+    event.unjournaled.why = keeper_why(shell->keeper);
+    shell_deliver(shell, &event);
+}
+
 static void on_event(void *owner,
                      uint64_t job,
                      uint64_t sequence,
@@ -314,6 +329,7 @@ static enum status open_links(struct shell *shell, char *why, size_t why_size)
 static enum status open_parts(struct shell *shell)
 {
     const struct keeper_events events = {.on_stored = on_stored,
+                                         .on_unjournaled = on_unjournaled,
                                          .on_event = on_event,
                                          .on_version = on_version,
                                          .on_idle = on_idle,

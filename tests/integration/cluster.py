@@ -18,6 +18,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 
@@ -207,53 +208,67 @@ def tool(*args, code=0, stdin="", seconds=DEADLINE, env=None):
 
 
 class Running:
-    """A program that goes on beside the test; its lines are awaited."""
+    """A program that goes on beside the test; its lines are awaited. They are
+    read all the time, since a daemon leaves out of its log what nobody
+    reads."""
 
     def __init__(self, argv, env=None):
         self.argv = list(map(str, argv))
         self.lines = []
-        self.rest = b""
+        self.seen = 0
+        self.ended = False
+        self.news = threading.Condition()
         self.process = subprocess.Popen(
             self.argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, env={**ENV, **(env or {})})
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
 
-    def _read(self, until):
-        left = max(0, until - time.monotonic())
-        pipe = self.process.stdout
-        if not select.select([pipe], [], [], left)[0]:
-            raise Late(f"{' '.join(self.argv)}: nothing came in time; last:\n"
-                       + "\n".join(self.lines[-8:]))
-        got = os.read(pipe.fileno(), 65536)
-        *whole, self.rest = (self.rest + got).split(b"\n")
-        self.lines += [line.decode(errors="replace") for line in whole]
-        return bool(got)
+    def _read(self):
+        for line in self.process.stdout:
+            if line.endswith(b"\n"):
+                with self.news:
+                    self.lines.append(line[:-1].decode(errors="replace"))
+                    self.news.notify_all()
+        with self.news:
+            self.ended = True
+            self.news.notify_all()
+
+    def _last(self, what, count=8):
+        return "\n".join([f"{' '.join(self.argv)}: {what}",
+                          *self.lines[-count:]])
+
+    def _next(self, until):
+        """There is more, or it has ended. With news."""
+        if not self.news.wait(max(0, until - time.monotonic())):
+            raise Late(self._last("nothing came in time; last:"))
 
     def await_line(self, pattern, seconds=DEADLINE):
         """The first line from here on that has pattern, as a match."""
         until = time.monotonic() + seconds
-        seen = getattr(self, "seen", 0)
-        while True:
-            for i in range(seen, len(self.lines)):
-                match = re.search(pattern, self.lines[i])
-                if match:
-                    self.seen = i + 1
-                    return match
-            seen = self.seen = len(self.lines)
-            if not self._read(until):
-                raise AssertionError(
-                    f"{' '.join(self.argv)}: ended before /{pattern}/:\n"
-                    + "\n".join(self.lines[-8:]))
+        with self.news:
+            while True:
+                while self.seen < len(self.lines):
+                    match = re.search(pattern, self.lines[self.seen])
+                    self.seen += 1
+                    if match:
+                        return match
+                if self.ended:
+                    raise AssertionError(
+                        self._last(f"ended before /{pattern}/:"))
+                self._next(until)
 
     def end(self, code=0, seconds=DEADLINE):
         """Waits for the end, reading on."""
         until = time.monotonic() + seconds
-        while self._read(until):
-            pass
+        with self.news:
+            while not self.ended:
+                self._next(until)
         got = self.process.wait(max(0.1, until - time.monotonic()))
+        self.reader.join()
         self.process.stdout.close()
         if code is not None and got != code:
-            raise AssertionError(f"{' '.join(self.argv)}: exit {got}:\n"
-                                 + "\n".join(self.lines[-12:]))
+            raise AssertionError(self._last(f"exit {got}:", 12))
         return got
 
 

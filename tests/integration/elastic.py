@@ -71,12 +71,7 @@ class Elastic(Store):
         self.client.close()
         self.down()
         for worker in self.added.values():
-            if worker.process.poll() is None:
-                # By the coordinator's word or by ours: who was started by
-                # hand would wait for the next coordinator.
-                worker.process.send_signal(signal.SIGTERM)
-                worker.process.send_signal(signal.SIGTERM)
-                worker.end(None)
+            worker.end(None)  # by the coordinator's word
 
 
 def told(store):

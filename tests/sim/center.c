@@ -171,7 +171,8 @@ static void load(struct world *w, const struct action *action)
                               .token = action->token,
                               .version = action->load.version,
                               .line = job->record.line,
-                              .point = action->load.point};
+                              .point = action->load.point,
+                              .looks = job->kind != KIND_TRAIN};
 
     disk_load(w, &load);
 }
@@ -470,6 +471,22 @@ void center_stored(struct world *w,
     event.stored.token = token;
     event.stored.status = status;
     event.stored.restored = restored;
+    step(w, &event);
+}
+
+void center_unjournaled(struct world *w,
+                        uint32_t which,
+                        uint64_t interval,
+                        enum status status)
+{
+    struct coord_event event = {.type = COORD_UNJOURNALED};
+
+    if (w->center->core == NULL) {
+        return;
+    }
+    event.unjournaled.job = disk_ledger(w, which)->record.job;
+    event.unjournaled.interval = interval;
+    event.unjournaled.status = status;
     step(w, &event);
 }
 

@@ -50,6 +50,11 @@ void center_stored(struct world *w,
                    uint64_t token,
                    enum status status,
                    const struct version *restored);
+/* A journal record without a token is not durable. */
+void center_unjournaled(struct world *w,
+                        uint32_t which,
+                        uint64_t interval,
+                        enum status status);
 void center_loaded(struct world *w,
                    uint64_t token,
                    enum status status,

@@ -22,6 +22,7 @@ enum item_kind {
 struct item {
     struct item *next;
     enum item_kind kind;
+    uint64_t made;  /* rising */
     uint32_t which; /* job; of a state: of no matter */
     enum status status;
     uint64_t token;
@@ -42,6 +43,7 @@ struct disk {
     struct item *waiting;
     struct item **waiting_end;
     struct item *writing;
+    uint64_t made; /* items */
     uint64_t slow_until_us;
     uint64_t failing_until_us;
     uint32_t states_count;
@@ -289,7 +291,7 @@ static void apply_journal(struct world *w, struct item *item)
     struct ledger *d = &w->disk->durable.jobs[item->which];
 
     CHECK(d->journal_count < JOURNAL_MAX);
-    invariants_journal(w, item->which, &item->journal);
+    invariants_journal(w, d, item->which, &item->journal);
     d->journal[d->journal_count++] = item->journal;
 }
 
@@ -339,9 +341,22 @@ static void tell(struct world *w, const struct item *item)
 
     if (item->kind == ITEM_STATE) {
         host_stored(w, item->host, item->host_birth, item->put, item->status);
+    } else if (item->kind == ITEM_JOURNAL && item->token == 0 &&
+               item->status != STATUS_OK) {
+        center_unjournaled(w, item->which, item->journal.interval,
+                           item->status);
     } else if (item->token != 0) {
         center_stored(w, item->token, item->status, restored);
     }
+}
+
+static bool is_behind_gap(const struct disk *d, const struct item *item)
+{
+    const struct ledger *ledger = &d->durable.jobs[item->which];
+    bool needs = item->kind == ITEM_JOURNAL || item->kind == ITEM_VERSION ||
+                 (item->kind == ITEM_POINT && item->version != NULL);
+
+    return needs && (ledger->gap || item->made <= ledger->behind);
 }
 
 static void on_written(struct world *w, struct event *event)
@@ -352,11 +367,13 @@ static void on_written(struct world *w, struct event *event)
 
     d->writing = NULL;
     for (struct item *i = group; i != NULL; i = i->next) {
-        i->status = status;
-        if (status == STATUS_OK) {
+        i->status =
+            status == STATUS_OK && is_behind_gap(d, i) ? STATUS_IO : status;
+        if (i->status == STATUS_OK) {
             apply(w, i);
         } else if (i->kind == ITEM_JOURNAL) {
             d->durable.jobs[i->which].journal_lost = true;
+            d->durable.jobs[i->which].gap = true;
         }
     }
     while (group != NULL) {
@@ -401,6 +418,7 @@ static struct item *item_new(struct world *w,
 
     CHECK(which < SIM_JOBS_MAX);
     item->kind = kind;
+    item->made = ++w->disk->made;
     item->which = which;
     item->token = token;
     *w->disk->waiting_end = item;
@@ -492,11 +510,16 @@ void disk_crash(struct world *w)
     }
     count = world_draw(w, count + 1);
     for (struct item *i = d->writing; i != NULL && count > 0; i = i->next) {
-        apply(w, i);
+        if (!is_behind_gap(d, i)) {
+            apply(w, i);
+        }
         count--;
     }
     drop_items(d->writing);
     drop_items(d->waiting);
+    for (uint32_t j = 0; j < SIM_JOBS_MAX; j++) {
+        d->durable.jobs[j].gap = false;
+    }
     d->writing = NULL;
     d->waiting = NULL;
     d->waiting_end = &d->waiting;
@@ -534,7 +557,12 @@ static void on_read(struct world *w, struct event *event)
 void disk_load(struct world *w, const struct load *load)
 {
     struct event event = {.fn = on_read, .process = COORDINATOR};
+    struct ledger *ledger = &w->disk->durable.jobs[load->which];
 
+    if (ledger->gap && !load->looks) {
+        ledger->gap = false;
+        ledger->behind = w->disk->made;
+    }
     event.payload = world_copy(load, sizeof(*load));
     event.at_us = w->now_us + world_between(w, 100, 4000);
     (void)world_post(w, event);

@@ -32,6 +32,10 @@ struct ledger {
     uint32_t journal_count;
     struct journal_entry journal[JOURNAL_MAX];
     bool journal_lost; /* the disk has not taken some of it */
+    /* Nor does it take, as coordinator/shell/keeper.c, what stands behind that
+     * until the job is loaded, nor what was waiting then. */
+    bool gap;
+    uint64_t behind;
 };
 
 struct durable {
@@ -98,6 +102,7 @@ struct load {
     uint64_t version;
     uint32_t line;
     bool point; /* that one, where it is as new as the version */
+    bool looks; /* an evaluation: the job itself goes on */
 };
 
 /* Answered by center_loaded: what is durable when the answer is made. */

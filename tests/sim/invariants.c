@@ -313,10 +313,34 @@ void invariants_stat(struct world *w,
     }
 }
 
+/* A line's journal has no gap: what is missing would be decided again behind
+ * what is there, by a replay that takes it for durable. */
+static void check_order(struct world *w,
+                        const struct ledger *d,
+                        const struct journal_entry *entry)
+{
+    uint64_t last = 0;
+
+    for (uint32_t j = 0; j < d->journal_count; j++) {
+        const struct journal_entry *e = &d->journal[j];
+
+        if (e->line == entry->line && e->interval > last) {
+            last = e->interval;
+        }
+    }
+    if (last != 0 && entry->interval != last + 1) {
+        world_fail(w, "the journal has interval %llu of line %u behind %llu",
+                   (unsigned long long)entry->interval, entry->line,
+                   (unsigned long long)last);
+    }
+}
+
 void invariants_journal(struct world *w,
+                        const struct ledger *d,
                         uint32_t which,
                         const struct journal_entry *entry)
 {
+    check_order(w, d, entry);
     same(w,
          place(w->watcher->jobs[which].journaled, entry->line, entry->interval),
          entry->digest, "the journal", entry->line, entry->interval);

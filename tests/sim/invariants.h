@@ -73,6 +73,7 @@ void invariants_record(struct world *w,
                        uint32_t which,
                        const struct job_record *record);
 void invariants_journal(struct world *w,
+                        const struct ledger *d,
                         uint32_t which,
                         const struct journal_entry *entry);
 void invariants_point(struct world *w,

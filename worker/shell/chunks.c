@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "proto/chunk.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,7 +24,7 @@ struct request {
     uint64_t deadline_ms;
     enum chunk_kind kind; /* CHUNK_PUT or CHUNK_GET */
     struct hash hash;
-    struct part bytes;    /* of a PUT that waits; else uninitialised */
+    struct part bytes;    /* of a PUT, which may have to be sent again */
     chunks_done_fn *done; /* NULL: forgotten */
     void *owner;
 };
@@ -31,7 +32,9 @@ struct request {
 struct chunks {
     struct loop *loop;
     struct link_context *context;
-    struct link *link; /* NULL: not connected yet */
+    struct link *link;  /* NULL: not connected yet */
+    struct link *watch; /* whether it stands */
+    uint64_t quiet_ms;  /* until then nothing is sent */
     char endpoint[ENDPOINT_BYTES_MAX];
     uint64_t life;
     uint32_t timer;
@@ -42,7 +45,7 @@ struct chunks {
 
 static void drop_request(struct request *request)
 {
-    if (request->state == REQUEST_WAITING && request->kind == CHUNK_PUT) {
+    if (request->state != REQUEST_FREE && request->kind == CHUNK_PUT) {
         part_close(&request->bytes);
     }
     request->state = REQUEST_FREE;
@@ -86,16 +89,55 @@ static enum status send_request(struct chunks *chunks, struct request *request)
         }
         return status;
     }
-    if (request->kind == CHUNK_PUT) {
-        part_close(&request->bytes);
-    }
     request->state = REQUEST_SENT;
     return STATUS_OK;
+}
+
+/* What was under way when the connection ended, or its answer, is lost: it is
+ * asked again, which is harmless, since a chunk is named by its hash. Not at
+ * once: 0MQ tells of the end before it throws the connection's queue away, and
+ * what is sent in between goes with it. */
+static void ask_again(struct chunks *chunks)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < CHUNKS_MAX; i++) {
+        struct request *request = &chunks->requests[i];
+
+        if (request->state != REQUEST_SENT) {
+            continue;
+        }
+        request->state = REQUEST_WAITING;
+        count++;
+        if (request->done == NULL) { /* nobody waits for it any more */
+            drop_request(request);
+        }
+    }
+    chunks->quiet_ms = clock_now_ms() + RETRY_MS;
+    if (count > 0) {
+        log_line(LOG_INFO, "chunks", "asked_again",
+                 "count=%" PRIu32 " why=\"the link was lost\"", count);
+    }
+}
+
+static void take_changes(struct chunks *chunks)
+{
+    enum link_change change = LINK_UNCHANGED;
+    int connection = -1;
+
+    while (chunks->watch != NULL &&
+           (change = link_next_change(chunks->watch, &connection)) !=
+               LINK_UNCHANGED) {
+        if (change == LINK_ENDED) {
+            ask_again(chunks);
+        }
+    }
 }
 
 /* Those that wait go out in the order made; true: some still wait. */
 static bool send_waiting(struct chunks *chunks)
 {
+    take_changes(chunks);
     for (;;) {
         struct request *next = NULL;
 
@@ -110,7 +152,8 @@ static bool send_waiting(struct chunks *chunks)
         if (next == NULL) {
             return false;
         }
-        if (chunks->link == NULL || send_request(chunks, next) != STATUS_OK) {
+        if (chunks->link == NULL || clock_now_ms() < chunks->quiet_ms ||
+            send_request(chunks, next) != STATUS_OK) {
             return true;
         }
     }
@@ -227,6 +270,13 @@ static void on_readable(void *owner)
     set_timer(chunks, send_waiting(chunks));
 }
 
+static void on_change(void *owner)
+{
+    struct chunks *chunks = owner;
+
+    set_timer(chunks, send_waiting(chunks));
+}
+
 /* Requests */
 
 static enum status begin(struct chunks *chunks,
@@ -318,6 +368,9 @@ enum status chunks_open(struct loop *loop,
 
 static void close_link(struct chunks *chunks)
 {
+    loop_remove_link(chunks->loop, chunks->watch);
+    link_unwatch(chunks->link, chunks->watch);
+    chunks->watch = NULL;
     loop_remove_link(chunks->loop, chunks->link);
     link_close(chunks->link);
     chunks->link = NULL;
@@ -354,6 +407,12 @@ static enum status open_link(struct chunks *chunks,
     if (status == STATUS_OK) {
         status = loop_add_link(chunks->loop, chunks->link, on_readable, chunks);
     }
+    if (status == STATUS_OK) {
+        status = link_watch(chunks->link, &chunks->watch);
+    }
+    if (status == STATUS_OK) {
+        status = loop_add_link(chunks->loop, chunks->watch, on_change, chunks);
+    }
     if (status != STATUS_OK) {
         close_link(chunks);
         return status;
@@ -381,6 +440,7 @@ enum status chunks_connect(struct chunks *chunks,
     chunks->life = life;
     if (chunks->link == NULL || strcmp(chunks->endpoint, endpoint) != 0) {
         close_link(chunks);
+        ask_again(chunks);
         status = open_link(chunks, endpoint, far_key);
     }
     set_timer(chunks, send_waiting(chunks));

@@ -34,6 +34,7 @@ struct route {
 struct courier {
     struct loop *loop;
     struct link_context *context;
+    const struct trust *trust;
     uint32_t timer;
     bool has_timer;
     uint64_t uses;
@@ -131,8 +132,8 @@ static void on_answers(void *owner);
 static enum status connect_route(struct route *route)
 {
     struct courier *courier = route->courier;
-    enum status status =
-        vaultlink_connect(courier->context, &route->buddy, &route->link);
+    enum status status = vaultlink_connect(courier->context, courier->trust,
+                                           &route->buddy, &route->link);
 
     if (status == STATUS_OK) {
         status = loop_add_link(courier->loop, route->link, on_answers, route);
@@ -348,6 +349,7 @@ void courier_drop(struct courier *courier, const struct holdings_rule *rule)
 
 enum status courier_open(struct loop *loop,
                          struct link_context *context,
+                         const struct trust *trust,
                          struct courier **out)
 {
     struct courier *courier = mem_new(sizeof(*courier));
@@ -358,6 +360,7 @@ enum status courier_open(struct loop *loop,
     }
     courier->loop = loop;
     courier->context = context;
+    courier->trust = trust;
     for (uint32_t i = 0; i < COURIER_ROUTES; i++) {
         courier->routes[i].courier = courier;
     }

@@ -27,6 +27,7 @@ enum {
 
 enum status courier_open(struct loop *loop,
                          struct link_context *context,
+                         const struct trust *trust, /* NULL: see trust_far */
                          struct courier **out) MUST_CHECK;
 void courier_close(struct courier *courier); /* accepts NULL */
 

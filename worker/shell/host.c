@@ -434,6 +434,7 @@ static enum status open_links(struct host *host)
     struct vault_options vault = {
         .loop = host->loop,
         .context = host->context,
+        .trust = s->trust,
         .endpoint = host->identity.vault_endpoint,
         .locked = trust_locks(s->trust, host->identity.vault_endpoint),
         .owner = host,

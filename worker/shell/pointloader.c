@@ -224,7 +224,7 @@ static void begin_fetch(struct pointloader *loader)
 
     if (loader->source != source) {
         close_link(loader);
-        status = vaultlink_connect(o->context, source, &loader->link);
+        status = vaultlink_connect(o->context, o->trust, source, &loader->link);
         if (status == STATUS_OK) {
             loader->source = source;
             status = loop_add_link(o->loop, loader->link, on_answers, loader);

@@ -26,6 +26,7 @@ enum {
 struct pointloader_options {
     struct loop *loop;
     struct link_context *context;
+    const struct trust *trust; /* NULL: see trust_far */
     struct session *session;
     const struct wire_assign *assign; /* from_point */
     struct vault *vault;

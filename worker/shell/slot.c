@@ -320,6 +320,7 @@ static void begin_point(struct slot *slot)
 {
     struct pointloader_options options = {.loop = slot->services->loop,
                                           .context = slot->services->context,
+                                          .trust = slot->services->trust,
                                           .session = slot->session,
                                           .assign = &slot->assign,
                                           .vault = slot->services->vault,

@@ -168,10 +168,11 @@ enum status trust_far(const struct trust *trust,
                       const struct curvekey **out)
 {
     bool locked = is_tcp(endpoint) && peer->curve;
+    bool keys = trust != NULL && trust->keyring != NULL;
+    bool insecure = trust != NULL && trust->insecure;
 
-    if ((locked && trust->keyring == NULL) ||
-        (!locked && !trust->insecure &&
-         settings_is_beyond_loopback(endpoint))) {
+    if ((locked && !keys) ||
+        (!locked && !insecure && settings_is_beyond_loopback(endpoint))) {
         return STATUS_REFUSED;
     }
     *out = locked ? &peer->key : NULL;

@@ -50,7 +50,8 @@ void trust_place(struct trust *trust,
                  uint32_t count);
 
 /* How to connect to a peer's endpoint. REFUSED: not encrypted and of another
- * machine, or encrypted while there are no keys here. *out NULL: plainly. */
+ * machine, or encrypted while there are no keys here. *out NULL: plainly.
+ * trust NULL: no keys, and no plain links to other machines. */
 enum status trust_far(const struct trust *trust,
                       const struct wire_peer *peer,
                       const char *endpoint,

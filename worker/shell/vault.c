@@ -379,7 +379,8 @@ enum status vault_open(const struct vault_options *options, struct vault **out)
     }
     vault->options = *options;
     holdings_init(&vault->holdings, vault->items, HOLDINGS_MAX);
-    status = courier_open(options->loop, options->context, &vault->courier);
+    status = courier_open(options->loop, options->context, options->trust,
+                          &vault->courier);
     if (status == STATUS_OK) {
         status = vaultlink_bind(options->context, options->endpoint,
                                 options->locked, &vault->inlet);

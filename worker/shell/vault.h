@@ -23,8 +23,9 @@ enum {
 struct vault_options {
     struct loop *loop;
     struct link_context *context;
-    bool locked;          /* lets in by key alone (trust.h) */
-    const char *endpoint; /* to bind */
+    const struct trust *trust; /* NULL: see trust_far */
+    bool locked;               /* lets in by key alone (trust.h) */
+    const char *endpoint;      /* to bind */
     void *owner;
     /* Is there a session of this job and term here, with such a shard
      * elsewhere? Nothing else is taken in. */

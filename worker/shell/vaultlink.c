@@ -1,9 +1,9 @@
 #include "worker/shell/vaultlink.h"
 
 #include "base/check.h"
-#include "worker/shell/trust.h"
+#include "base/log.h"
 
-#include <string.h>
+#include <inttypes.h>
 
 enum {
     /* Messages each way and peer: those who ask have a few under way, so more
@@ -40,13 +40,21 @@ enum status vaultlink_bind(struct link_context *context,
 }
 
 enum status vaultlink_connect(struct link_context *context,
+                              const struct trust *trust,
                               const struct wire_peer *peer,
                               struct link **out)
 {
     struct link_options options = link_options(LINK_DEALER);
-    bool tcp = strncmp(peer->vault_endpoint, "tcp://", strlen("tcp://")) == 0;
+    enum status status =
+        trust_far(trust, peer, peer->vault_endpoint, &options.far_key);
 
-    options.far_key = peer->curve && tcp ? &peer->key : NULL;
+    if (status != STATUS_OK) {
+        log_line(LOG_ERROR, "vaultlink", "peer_refused",
+                 "worker=w%" PRIu32 " endpoint=%s why=\"copies would go to "
+                 "another machine in the open, or there are no keys here\"",
+                 peer->worker, peer->vault_endpoint);
+        return status;
+    }
     return link_connect(context, &options, peer->vault_endpoint, out);
 }
 

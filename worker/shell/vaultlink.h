@@ -9,6 +9,7 @@
 #include "base/link.h"
 #include "proto/piece.h"
 #include "proto/wire.h"
+#include "worker/shell/trust.h"
 
 struct vaultlink_message {
     struct part from;  /* bound end: who has sent it; else empty */
@@ -22,8 +23,10 @@ enum status vaultlink_bind(struct link_context *context,
                            const char *endpoint,
                            bool locked,
                            struct link **out) MUST_CHECK;
-/* To a worker's vault. Nothing is queued for one that is not there. */
+/* To a worker's vault. Nothing is queued for one that is not there. REFUSED:
+ * see trust_far; trust may be NULL. */
 enum status vaultlink_connect(struct link_context *context,
+                              const struct trust *trust,
                               const struct wire_peer *peer,
                               struct link **out) MUST_CHECK;
 

@@ -1,5 +1,6 @@
 #include "base/log.h"
 
+#include "base/clock.h"
 #include "base/jobs.h"
 
 #include <setjmp.h>
@@ -148,6 +149,42 @@ static void test_log__survives_a_descriptor_that_fails(void **state)
     log_line(LOG_INFO, "m", "e", "n=%d", 1);
 
     log_open(ends[1], LOG_INFO, "c");
+    log_line(LOG_INFO, "m", "e", "n=%d", 2); /* and that one was lost */
+}
+
+/* Were it waited for, a coordinator whose log nobody reads would answer no
+ * one: seen with a test that had other things to do. */
+static void test_log__does_not_wait_for_who_does_not_read(void **state)
+{
+    static char all[1 << 20];
+    uint64_t begun_ms = clock_now_ms();
+    char line[100];
+    int count = 0;
+    int missing = 0;
+
+    (void)state;
+    log_open(ends[1], LOG_INFO, "c");
+
+    for (int i = 0; i < 5000; i++) { /* ten times what a pipe holds */
+        log_line(LOG_INFO, "m", "e", "%0100d", i);
+    }
+    assert_true(clock_now_ms() - begun_ms < 5000);
+
+    read_log(all, sizeof(all));
+    for (const char *at = all; *at != '\0'; at = strchr(at, '\n') + 1) {
+        (void)snprintf(line, sizeof(line), " c info m e 0");
+        assert_memory_equal(at + TIME_BYTES, line, strlen(line));
+        count++;
+    }
+    assert_in_range(count, 100, 4999);
+
+    log_line(LOG_INFO, "m", "e", "n=1"); /* somebody reads again */
+    read_log(all, sizeof(all));
+    assert_int_equal(sscanf(all + TIME_BYTES,
+                            " c warn log lines_lost count=%d why=", &missing),
+                     1);
+    assert_int_equal(missing, 5000 - count);
+    assert_non_null(strstr(all, " c info m e n=1\n"));
 }
 
 static void log_100(void *owner)
@@ -198,6 +235,7 @@ int main(void)
         TEST(test_log__cuts_a_line_at_1000_bytes),
         TEST(test_log__keeps_errno),
         TEST(test_log__survives_a_descriptor_that_fails),
+        TEST(test_log__does_not_wait_for_who_does_not_read),
         TEST(test_log__keeps_the_lines_of_two_threads_apart),
     };
 #undef TEST

@@ -199,6 +199,18 @@ static void test_watch__hides_what_comes_by_the_hundred(void **state)
     assert_false(watch_shows("decision"));
 }
 
+/* Events are durable and numbered: no doubles and no gaps where a watch comes
+ * back, also where it had heard no more than where the job is. */
+static void test_watch__goes_on_behind_what_it_has_heard(void **state)
+{
+    (void)state;
+    assert_int_equal(watch_next(1, 1), 2);   /* an event */
+    assert_int_equal(watch_next(2, 1), 2);   /* progress behind it */
+    assert_int_equal(watch_next(0, 41), 42); /* joined in the middle */
+    assert_int_equal(watch_next(0, 0), 1);   /* before the first event */
+    assert_int_equal(watch_next(1, 0), 1);
+}
+
 static void test_watch__takes_only_finished_for_done(void **state)
 {
     (void)state;
@@ -242,6 +254,7 @@ int main(void)
         cmocka_unit_test(test_watch__keeps_the_terminal_safe),
         cmocka_unit_test(test_watch__hangs_what_does_not_fit_below_its_column),
         cmocka_unit_test(test_watch__hides_what_comes_by_the_hundred),
+        cmocka_unit_test(test_watch__goes_on_behind_what_it_has_heard),
         cmocka_unit_test(test_watch__takes_only_finished_for_done),
         cmocka_unit_test(test_watch__maps_every_status_to_an_exit_code),
     };

@@ -39,6 +39,27 @@ static void on_stored(void *owner,
     }
 }
 
+static void on_unjournaled(void *owner,
+                           uint64_t job,
+                           uint64_t interval,
+                           enum status status)
+{
+    struct world *w = owner;
+
+    assert_int_not_equal(status, STATUS_OK);
+    text_add(&w->told, "gap");
+    text_u64(&w->told, interval);
+    text_add(&w->told, job == 1 ? " " : "@ ");
+}
+
+static void on_mark(void *owner, enum status status)
+{
+    struct world *w = owner;
+
+    assert_int_equal(status, STATUS_OK);
+    text_add(&w->told, "mark ");
+}
+
 static void on_event(void *owner,
                      uint64_t job,
                      uint64_t sequence,
@@ -68,6 +89,7 @@ static int setup(void **state)
 {
     struct world *w = calloc(1, sizeof(*w));
     const struct keeper_events events = {.on_stored = on_stored,
+                                         .on_unjournaled = on_unjournaled,
                                          .on_event = on_event,
                                          .on_version = on_version,
                                          .owner = w};
@@ -325,6 +347,43 @@ static void test_keeper__a_failed_write_is_told_and_the_next_one_is_made(
     assert_string_equal(w->line, "t1! grow#1 t2 prune#2 ");
 }
 
+static void put_journal(struct world *w, uint64_t job, uint64_t interval)
+{
+    static struct grant grant;
+    const struct journal_entry entry = {.grant = &grant};
+
+    grant = (struct grant){.interval = interval};
+    keeper_journal(w->keeper, 0, job, &entry);
+}
+
+/* The disk was full for a moment: what comes behind the gap is not kept before
+ * the job has been loaded, however well it could be. */
+static void test_keeper__leaves_no_gap_in_a_journal(void **state)
+{
+    struct world *w = *state;
+
+    assert_int_equal(keeper_last_event(w->keeper, 1), 0); /* read by now */
+    (void)fault_at(1, ENOSPC);
+    put_journal(w, 1, 5); /* a group of its own */
+    put_journal(w, 1, 6);
+    put_journal(w, 2, 5);
+    put_event(w, 1, "grow", true);
+    settle(w);
+    (void)fault_at(0, 0);
+    put_journal(w, 1, 7);
+    settle(w);
+
+    assert_string_equal(w->line, "gap5 gap6 grow#1 gap7 ");
+    assert_int_equal(count_log(w, LOG_JOURNAL, 1), 0);
+    assert_int_equal(count_log(w, LOG_JOURNAL, 2), 1);
+
+    assert_int_equal(keeper_after(w->keeper, 1, on_mark, w), STATUS_OK);
+    put_journal(w, 1, 5);
+    settle(w);
+    assert_string_equal(w->line, "gap5 gap6 grow#1 gap7 mark ");
+    assert_int_equal(count_log(w, LOG_JOURNAL, 1), 1);
+}
+
 static void test_keeper__shows_a_record_on_its_way(void **state)
 {
     struct world *w = *state;
@@ -411,6 +470,7 @@ int main(void)
         TEST(test_keeper__restores_a_version_on_a_line_of_its_own),
         TEST(test_keeper__tells_who_restores_what_is_not_there),
         TEST(test_keeper__a_failed_write_is_told_and_the_next_one_is_made),
+        TEST(test_keeper__leaves_no_gap_in_a_journal),
         TEST(test_keeper__shows_a_record_on_its_way),
         TEST(test_keeper__a_launch_is_the_first_entry_of_the_log),
         TEST(test_keeper__moves_tags),

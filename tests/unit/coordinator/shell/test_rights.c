@@ -62,6 +62,7 @@ static int setup(void **state)
     assert_int_equal(mkdir(path, 0700), 0);
     put(w, "roles", "ada viewer\nolga operator\nroot admin\n");
     put_hash(w, "tokens", "token", "the token");
+    put(w, "revoked/certificates", "");
     assert_int_equal(rights_open(w->dir, &w->rights), STATUS_OK);
     *state = w;
     return 0;
@@ -192,6 +193,44 @@ static void test_rights__a_revoked_certificate_is_one_not_its_name(void **state)
         VERDICT_ALLOWED);
 }
 
+/* Another signature, another text: the same key. */
+static void test_rights__a_revoked_key_is_revoked_in_any_certificate(
+    void **state)
+{
+    struct world *w = *state;
+    struct identity again = {.kind = IDENTITY_CERTIFICATE, .name = "ada"};
+
+    put_hash(w, "revoked/certificates", "revoked", "her key");
+    assert_true(rights_refresh(w->rights));
+    hash_bytes("another text", 12, &again.hash);
+    hash_bytes("her key", 7, &again.key);
+    assert_int_equal(
+        rights_judge(w->rights, &again, RPC_ABOUT, w->why, sizeof(w->why)),
+        VERDICT_UNKNOWN);
+    assert_non_null(strstr(w->why, "revoked"));
+}
+
+static void test_rights__no_list_of_revoked_ones_lets_nobody_in(void **state)
+{
+    struct world *w = *state;
+    char path[128];
+
+    assert_int_equal(rights_check(w->dir, w->why, sizeof(w->why)), STATUS_OK);
+    (void)snprintf(path, sizeof(path), "%s/revoked/certificates", w->dir);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rights_check(w->dir, w->why, sizeof(w->why)),
+                     STATUS_NOT_FOUND);
+    assert_non_null(strstr(w->why, "revoked/certificates is not there"));
+    assert_true(rights_refresh(w->rights));
+    assert_int_equal(ask(w, IDENTITY_CERTIFICATE, "ada", RPC_ABOUT),
+                     VERDICT_UNKNOWN);
+
+    put(w, "revoked/certificates", "nonsense\n");
+    assert_int_equal(rights_check(w->dir, w->why, sizeof(w->why)),
+                     STATUS_INVALID);
+    assert_non_null(strstr(w->why, "line 1 is wrong"));
+}
+
 static void test_rights__a_damaged_list_lets_nobody_in(void **state)
 {
     struct world *w = *state;
@@ -227,6 +266,8 @@ int main(void)
         TEST(test_rights__without_keys_whoever_is_there_may_all),
         TEST(test_rights__a_change_holds_at_once),
         TEST(test_rights__a_revoked_certificate_is_one_not_its_name),
+        TEST(test_rights__a_revoked_key_is_revoked_in_any_certificate),
+        TEST(test_rights__no_list_of_revoked_ones_lets_nobody_in),
         TEST(test_rights__a_damaged_list_lets_nobody_in),
     };
 

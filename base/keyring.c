@@ -155,10 +155,14 @@ static void read_entry(const struct keyring *keyring, struct entry *entry)
 {
     char file[NAME_BYTES_MAX + sizeof(".pub")];
     char why[ERROR_BYTES_MAX] = "";
+    enum status status = STATUS_OK;
 
     (void)snprintf(file, sizeof(file), "%s.pub", entry->name);
-    entry->good = read_key(keyring->workers, file, KEYFILE_PUBLIC, &entry->key,
-                           why) == STATUS_OK;
+    status = read_key(keyring->workers, file, KEYFILE_PUBLIC, &entry->key, why);
+    entry->good = status == STATUS_OK;
+    if (status == STATUS_NO_MEMORY) {
+        entry->stamp = 0; /* nothing was wrong with the file: again */
+    }
     if (!entry->good) {
         log_line(LOG_WARN, "keyring", "key_refused", "worker=%s why=\"%s\"",
                  entry->name, why);

@@ -9,6 +9,7 @@
 enum { SLAB_ALIGNMENT = 64 };
 
 static atomic_uint_least64_t live_count;
+static atomic_uint_least64_t taken_count;
 static atomic_uint_least64_t fail_countdown; /* 0: no failure is planned */
 
 /* True for the one allocation that mem_fail_at has chosen. The countdown is
@@ -17,6 +18,7 @@ static bool must_fail(void)
 {
     uint_least64_t left = atomic_load(&fail_countdown);
 
+    atomic_fetch_add_explicit(&taken_count, 1, memory_order_relaxed);
     while (left > 0) {
         if (atomic_compare_exchange_weak(&fail_countdown, &left, left - 1)) {
             return left == 1;
@@ -119,4 +121,9 @@ void mem_fail_at(uint64_t n)
 uint64_t mem_live(void)
 {
     return atomic_load(&live_count);
+}
+
+uint64_t mem_taken(void)
+{
+    return atomic_load(&taken_count);
 }

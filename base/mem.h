@@ -25,8 +25,10 @@ char *mem_text(const char *text); /* a copy of a C string, or NULL */
 void mem_free(void *memory); /* accepts NULL */
 
 /* Test support: the n-th allocation from now on fails (1 is the next one);
- * 0 turns it off. mem_live counts blocks not yet freed. */
+ * 0 turns it off. mem_live counts blocks not yet freed, mem_taken what was ever
+ * asked for. */
 void mem_fail_at(uint64_t n);
 uint64_t mem_live(void);
+uint64_t mem_taken(void);
 
 #endif /* BASE_MEM_H */

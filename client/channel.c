@@ -342,13 +342,17 @@ static enum status take_message(struct call *call, struct cajal_error *error)
     grpc_byte_buffer_destroy(call->incoming);
     call->incoming = NULL;
     if (status != STATUS_OK) {
-        set_error(error, STATUS_INVALID,
-                  "the coordinator's answer cannot be read. Are client and "
-                  "coordinator of the same release?");
+        bool short_of_memory = status == STATUS_NO_MEMORY;
+
+        set_error(error, status,
+                  short_of_memory
+                      ? "there is no memory for the coordinator's answer."
+                      : "the coordinator's answer cannot be read. Are client "
+                        "and coordinator of the same release?");
         (void)grpc_call_cancel(call->grpc, NULL);
         await_metadata(call);
-        return is_marked(call)
-                   ? STATUS_INVALID
+        return short_of_memory || is_marked(call)
+                   ? status
                    : channel_words_foreign(call->channel->target, error);
     }
     set_error(error, STATUS_OK, "");

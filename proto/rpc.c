@@ -4,11 +4,14 @@
 #include "base/mem.h"
 #include "proto/cajal/v1/control.pb-c.h"
 #include "proto/codec.h"
+#include "proto/utf8.h"
 
 #include <grpc/grpc.h>
 #include <grpc/byte_buffer.h>
 #include <grpc/byte_buffer_reader.h>
 #include <grpc/slice.h>
+
+#include <string.h>
 
 #define ENTRY(method, name, is_stream, in, out)                                \
     [RPC_##method] = {"/cajal.v1.Control/" name, is_stream,                    \
@@ -83,15 +86,23 @@ enum status rpc_pack(const ProtobufCMessage *message, grpc_byte_buffer **out)
 /* The allocator lent to protobuf-c: it fails cleanly where NULL comes back.
  * Only taking is counted; nothing is given back before the end, but on the
  * way to a failure. */
+struct budget {
+    size_t left;
+    bool no_memory; /* the heap, not the budget, refused */
+};
+
 static void *take(void *owner, size_t size)
 {
-    size_t *left = owner;
+    struct budget *budget = owner;
+    void *memory = NULL;
 
-    if (size > *left) {
+    if (size > budget->left) {
         return NULL;
     }
-    *left -= size;
-    return mem_new(size);
+    budget->left -= size;
+    memory = mem_new(size);
+    budget->no_memory |= memory == NULL;
+    return memory;
 }
 
 static void give(void *owner, void *memory)
@@ -105,8 +116,8 @@ static enum status unpack(grpc_byte_buffer *buffer,
                           bool check_texts,
                           ProtobufCMessage **out)
 {
-    size_t left = RPC_MEMORY_MAX;
-    ProtobufCAllocator allocator = {take, give, &left};
+    struct budget budget = {.left = RPC_MEMORY_MAX};
+    ProtobufCAllocator allocator = {take, give, &budget};
     ProtobufCMessage *message = NULL;
     grpc_byte_buffer_reader reader;
     grpc_slice slice;
@@ -127,17 +138,75 @@ static enum status unpack(grpc_byte_buffer *buffer,
     }
     grpc_slice_unref(slice);
     if (message == NULL) {
-        return STATUS_INVALID;
+        return budget.no_memory ? STATUS_NO_MEMORY : STATUS_INVALID;
     }
     *out = message;
     return STATUS_OK;
+}
+
+static void clean_text(char *text)
+{
+    size_t left = strlen(text);
+
+    while (left > 0) {
+        bool layout = *text == '\n' || *text == '\t';
+        size_t step = layout ? 1 : utf8_size(text, left);
+
+        if (step == 0) {
+            *text = '?';
+            step = 1;
+        }
+        text += step;
+        left -= step;
+    }
+}
+
+static void clean_message(ProtobufCMessage *message);
+
+static void clean_field(const ProtobufCFieldDescriptor *field, void *value)
+{
+    if (field->type == PROTOBUF_C_TYPE_STRING) {
+        clean_text(*(char **)value);
+    } else if (*(ProtobufCMessage **)value != NULL) {
+        clean_message(*(ProtobufCMessage **)value);
+    }
+}
+
+/* As deep as the schema, which does not come back to itself. */
+static void clean_message(ProtobufCMessage *message)
+{
+    unsigned char *base = (unsigned char *)message;
+
+    for (unsigned f = 0; f < message->descriptor->n_fields; f++) {
+        const ProtobufCFieldDescriptor *field = &message->descriptor->fields[f];
+        void *value = base + field->offset;
+        size_t count = 0;
+
+        if (field->type != PROTOBUF_C_TYPE_STRING &&
+            field->type != PROTOBUF_C_TYPE_MESSAGE) {
+            continue;
+        }
+        if (field->label != PROTOBUF_C_LABEL_REPEATED) {
+            clean_field(field, value);
+            continue;
+        }
+        memcpy(&count, base + field->quantifier_offset, sizeof(count));
+        for (size_t i = 0; i < count; i++) {
+            clean_field(field, *(void ***)value + i);
+        }
+    }
 }
 
 enum status rpc_unpack(grpc_byte_buffer *buffer,
                        const ProtobufCMessageDescriptor *type,
                        ProtobufCMessage **out)
 {
-    return unpack(buffer, type, false, out);
+    enum status status = unpack(buffer, type, false, out);
+
+    if (status == STATUS_OK) {
+        clean_message(*out);
+    }
+    return status;
 }
 
 enum status rpc_unpack_request(grpc_byte_buffer *buffer,

@@ -77,8 +77,11 @@ const struct rpc_entry *rpc_table(size_t *out_count);
 enum status rpc_pack(const ProtobufCMessage *message,
                      struct grpc_byte_buffer **out) MUST_CHECK;
 
-/* Leaves buffer to its owner. INVALID: NULL, too long, not a message of this
- * type, or one that would take more than RPC_MEMORY_MAX. */
+/* A reply's texts are made fit to be shown, wherever they are printed: what is
+ * not UTF-8, and a control character that is no line break or tab (by which a
+ * terminal is commanded), becomes '?'. Leaves buffer to its owner. INVALID:
+ * NULL, too long, not a message of this type, or one that would take more than
+ * RPC_MEMORY_MAX. NO_MEMORY. */
 enum status rpc_unpack(struct grpc_byte_buffer *buffer,
                        const ProtobufCMessageDescriptor *type,
                        ProtobufCMessage **out) MUST_CHECK;

@@ -29,7 +29,9 @@ SIM_BINS := $(addprefix $(B)/tests/sim/,sim scale test_sim test_crowd)
 $(SIM_BINS): $(B)/tests/sim/%: $(B)/obj/tests/sim/%.o $(SIM) \
     $(call archives,coordinator/core worker/core proto base)
 	@mkdir -p $(@D)
-	$(CC) -o $@ $^ $(LDFLAGS_ALL) -lcmocka $(LDLIBS)
+	$(CC) -o $@ $^ $(LDFLAGS_ALL) \
+	    -Wl,--wrap=coord_step,--wrap=agent_step,--wrap=sched_step \
+	    -lcmocka $(LDLIBS)
 sim: $(B)/tests/sim/sim
 	@$< $(SEED) $(STEPS)
 soak: $(B)/tests/sim/sim
@@ -47,14 +49,20 @@ tidy: bins
 # Fuzzers: the same folders built by clang with libFuzzer's instrumentation.
 FUZZ_FLAGS := CC=clang B=$(B)/fuzz SAN=address,undefined \
     OPT="-O1 -g -fsanitize=fuzzer-no-link"
-FUZZ_LIBS := $(patsubst %,$(B)/lib/%.a,storage worker-data proto base)
+FUZZ_LIBS := $(patsubst %,$(B)/lib/%.a,client coordinator-shell \
+    coordinator-core storage worker-model worker-data proto base)
 fuzz:
 	@$(MAKE) --no-print-directory $(FUZZ_FLAGS) fuzz-build
 	@tests/fuzz/run.sh $(SECONDS_EACH) $(FUZZ_BINS:$(B)/%=$(B)/fuzz/%)
 fuzz-build: $(FUZZ_BINS)
 $(B)/tests/fuzz/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(FUZZ_LIBS)
 	@mkdir -p $(@D)
-	clang -fsanitize=fuzzer,address,undefined -o $@ $^ -pthread $(LDLIBS)
+	clang -fsanitize=fuzzer,address,undefined -o $@ $(filter %.o,$^) \
+	    $(filter %.a,$^) -pthread $(LDLIBS)
+# A whole coordinator, of the unit tests' making, that is asked.
+$(B)/tests/fuzz/fuzz_request: LDLIBS += -lcmocka
+$(B)/tests/fuzz/fuzz_request: $(patsubst %,\
+    $(B)/obj/tests/unit/coordinator/shell/%.o,world caller fixture)
 
 contract: all
 	@CAJAL_BIN=$(abspath $(B))/bin tests/integration/run.sh

@@ -100,7 +100,7 @@ static uint64_t stall_deadline(const struct job *job)
     if (job->kind != KIND_TRAIN || !job_waits_for_workers(job)) {
         return UINT64_MAX;
     }
-    return job->moved_ms + (STALL_MS << job->stalls);
+    return job->moved_ms + ((uint64_t)STALL_MS << job->stalls);
 }
 
 static void on_stall(struct coord *c, uint32_t slot, struct actions *out)

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { NO_PEER = UINT32_MAX };
+static const uint32_t NO_PEER = UINT32_MAX;
 
 struct member {
     bool used;

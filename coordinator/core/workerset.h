@@ -9,7 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { NO_WORKER = UINT32_MAX, WORKER_SET_WORDS = MEMBERS_MAX / 64 };
+enum { WORKER_SET_WORDS = MEMBERS_MAX / 64 };
+
+static const uint32_t NO_WORKER = UINT32_MAX; /* none of them */
 
 /* All zero: nobody. */
 struct worker_set {

@@ -110,6 +110,9 @@ static enum status read_list(const char *dir,
     if (status == STATUS_OK) {
         list->stamp = keyfile_stamp(path);
         status = read_file(list, path, &list->entries, why, why_size);
+        if (status == STATUS_NO_MEMORY) {
+            list->stamp = 0; /* nothing was wrong with the file: again */
+        }
     }
     list->broken = status != STATUS_OK;
     return status;

@@ -250,6 +250,10 @@ static void hand_over(struct call *call)
     }
     entry = &rpc_table(&count)[call->method];
     status = rpc_unpack_request(call->payload, entry->request, &message);
+    if (status == STATUS_NO_MEMORY) {
+        call_finish(call, status, "the coordinator is out of memory");
+        return;
+    }
     if (status != STATUS_OK) {
         call_finish(call, STATUS_INVALID,
                     "the request cannot be read, or a text in it is not UTF-8. "
@@ -328,7 +332,7 @@ void call_complete(const struct tag *tag, bool success)
         release(tag->owner);
         break;
     case TAG_SHUT:
-        CHECK(!"a call's tag");
+        CHECK(tag->kind != TAG_SHUT); /* the pump keeps it */
         break;
     }
 }

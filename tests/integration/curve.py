@@ -11,6 +11,7 @@ import socket
 import time
 
 import curvekeys
+import curvepeer
 import zmtp
 from cluster import (BIN, CAJAL, ROOT, Running, Store, Tests, digest, job, kill,
                      read_safetensors, tool)
@@ -278,6 +279,59 @@ def _():
     s.close()
     for running in (*workers, c):
         kill(running.process.pid, signal.SIGTERM)
+
+
+@T.test("with keys too: a frame of a term that a restore has ended, under the "
+        "key of the worker that it names, is dropped and told once")
+def _():
+    run, address = ROOT + "/stale-run", f"unix:{ROOT}/stale-run/control.sock"
+    c = Running([BIN + "/cajal-coordinator", "--store", ROOT + "/stale",
+                 "--runtime", run, "--keys", KEYS,
+                 "--workers", "tcp://127.0.0.1:*",
+                 "--chunks", "tcp://127.0.0.1:*"])
+    line = c.await_line(r'shell started .*workers="(tcp://[0-9.:]+)"')
+    workers, data = [], []
+    for name in ("w1", "w2"):
+        worker = Running([BIN + "/cajal-worker", "--store", ROOT + "/stale",
+                          "--name", name, "--connect", line.group(1), "--data",
+                          "tcp://127.0.0.1:*", "--keys",
+                          f"{KEYS}/worker-{name}"])
+        data.append(worker.await_line(
+            r"host started .*data=(tcp://[0-9.:]+)").group(1))
+        worker.await_line("host joined")
+        workers.append(worker)
+    tool("--address", address, "launch", FILE)
+    watch = Running([CAJAL, "--address", address, "watch", "j1",
+                     "--exit-status"])
+    watch.await_line("version=v2")
+    # The restore raises the term: that of the launch is good for nothing now.
+    term = int(workers[0].await_line(r"session_ready .*term=(\d+)").group(1))
+    tool("--address", address, "restore", "j1@v1", "--yes")
+    watch.await_line("restore")
+    watch.await_line("version=v")
+    peer = curvepeer.Push(data[0], KEYS + "/worker-w2", KEYS + "/worker-w1")
+    old = frame_header(job=1, term=term, pass_=7, kind=1, rows=1, columns=2,
+                       from_worker=2)
+    for _ in range(50):
+        peer.send(old, bytes(8))
+    told = workers[0].await_line(r"trust stale_frame from=w2 .*all=(\d+)")
+    assert int(told.group(1)) >= 1
+    watch.end()
+    peer.close()
+    path = ROOT + "/stale.safetensors"
+    tool("--address", address, "export", "@", path)
+    assert digest(read_safetensors(path)[1]) == state["end"]
+    status = json.loads(tool("--address", address, "status", "j1", "-o",
+                             "json").out)
+    assert status["state"] == "finished", status
+    for running in (*workers, c):
+        kill(running.process.pid, signal.SIGTERM)
+        running.end(code=None)
+    said = "\n".join(workers[0].lines)
+    assert said.count("stale_frame") == 1, said
+    for running in (*workers, c):
+        for word in ("trust message_refused", "key_not_known", "peer_lost"):
+            assert not any(word in line for line in running.lines), word
 
 
 @T.test("keys that the tool has made let a worker in, until it revokes them")

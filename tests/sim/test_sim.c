@@ -1,5 +1,6 @@
 /* Seeds, kept seeds, and faults that are planted to see that they are found. */
 #include "tests/sim/trial.h"
+#include "tests/sim/unallocated.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,6 +34,18 @@ static void test_sim__keeps_its_promises_over_many_seeds(void **state)
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
         run_seed(seed);
     }
+}
+
+/* Launches, grants, reports, edits, versions, points, moves, rollbacks,
+ * restores: a step that takes or gives back memory would end the process. */
+static void test_sim__the_cores_took_no_memory_in_all_of_that(void **state)
+{
+    (void)state;
+    run_seed(1);
+
+    assert_true(unallocated_steps(UNALLOCATED_COORD) > 100);
+    assert_true(unallocated_steps(UNALLOCATED_AGENT) > 100);
+    assert_true(unallocated_steps(UNALLOCATED_SCHED) > 1000);
 }
 
 /* README.md says what each of them found. */
@@ -139,6 +152,7 @@ int main(void)
         cmocka_unit_test(test_sim__keeps_its_promises_over_many_seeds),
         cmocka_unit_test(
             test_sim__keeps_its_promises_in_seeds_that_failed_once),
+        cmocka_unit_test(test_sim__the_cores_took_no_memory_in_all_of_that),
         cmocka_unit_test(
             test_sim__finds_a_request_acted_on_before_it_is_durable),
         cmocka_unit_test(test_sim__finds_a_stale_term_that_is_accepted),

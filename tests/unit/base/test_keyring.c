@@ -324,6 +324,32 @@ static void test_keyring__takes_a_line_of_either_kind(void **state)
     assert_int_equal(keyring_parse("", 0, &key), STATUS_INVALID);
 }
 
+/* It is not the file's fault: the worker is let in as soon as there is memory,
+ * without its file being touched. */
+static void test_keyring__reads_again_what_it_had_no_memory_for(void **state)
+{
+    struct world *w = *state;
+    bool changed = true;
+
+    assert_int_equal(open_side(w, KEYRING_COORDINATOR), STATUS_OK);
+    for (uint64_t n = 1; n <= 4; n++) {
+        write_key(w, "workers/w3.pub", curvepairs_text[3][0], 0644);
+        mem_fail_at(n); /* the new list, then each of three files */
+        changed = keyring_refresh(w->keyring);
+        mem_fail_at(0);
+        assert_true(changed == (n > 1));
+        assert_true(keyring_count(w->keyring) == 2);
+
+        assert_true(keyring_refresh(w->keyring));
+        assert_int_equal(keyring_count(w->keyring), 3);
+        assert_string_equal(name_of(w, 3), "w3");
+        assert_false(keyring_refresh(w->keyring));
+
+        remove_file(w, "workers/w3.pub");
+        assert_true(keyring_refresh(w->keyring));
+    }
+}
+
 int main(void)
 {
 #define TEST(name)                                                             \
@@ -339,6 +365,7 @@ int main(void)
         TEST(test_keyring__a_bad_file_lets_nobody_in),
         TEST(test_keyring__a_key_of_two_names_is_nobodys),
         TEST(test_keyring__says_so_when_any_allocation_fails),
+        TEST(test_keyring__reads_again_what_it_had_no_memory_for),
         cmocka_unit_test(test_keyring__takes_a_line_of_either_kind),
     };
 

@@ -159,6 +159,21 @@ static void test_mem__fails_the_nth_allocation_and_only_that(void **state)
     assert_int_equal(mem_live(), 0);
 }
 
+static void test_mem__counts_what_was_asked_for(void **state)
+{
+    uint64_t before = mem_taken();
+    char *text = NULL;
+
+    (void)state;
+    text = mem_text("soma");
+    text = mem_resize(text, 100);
+    mem_free(text);
+    mem_fail_at(1);
+    assert_null(mem_slab(1));
+
+    assert_int_equal(mem_taken(), before + 3);
+}
+
 static void test_mem__can_take_back_a_planned_failure(void **state)
 {
     void *block = NULL;
@@ -186,6 +201,7 @@ int main(void)
         cmocka_unit_test(test_mem__keeps_the_old_block_when_a_resize_fails),
         cmocka_unit_test(test_mem__copies_no_text_for_null),
         cmocka_unit_test(test_mem__fails_the_nth_allocation_and_only_that),
+        cmocka_unit_test(test_mem__counts_what_was_asked_for),
         cmocka_unit_test(test_mem__can_take_back_a_planned_failure),
     };
 

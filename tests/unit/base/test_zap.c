@@ -322,6 +322,29 @@ static void test_zap__a_pair_must_fit(void **state)
     assert_int_equal(link_keys_check(&pair), STATUS_INVALID);
 }
 
+static void test_zap__says_so_when_any_allocation_fails(void **state)
+{
+    struct world *w = *state;
+    uint64_t live = 0;
+    uint64_t n = 0;
+    enum status status = STATUS_NO_MEMORY;
+
+    link_close(w->router);
+    w->router = NULL;
+    zap_close(w->zap);
+    w->zap = NULL;
+    live = mem_live();
+    while (status == STATUS_NO_MEMORY) {
+        mem_fail_at(++n);
+        status = zap_open(w->loop, w->context, is_known, w, &w->zap);
+        mem_fail_at(0);
+        assert_true(status == STATUS_OK || mem_live() == live);
+    }
+
+    assert_int_equal(status, STATUS_OK);
+    assert_int_equal(n, 3); /* itself and its link */
+}
+
 int main(void)
 {
 #define TEST(name)                                                             \
@@ -337,6 +360,7 @@ int main(void)
         TEST(test_zap__hangs_up_on_connections_of_the_link_alone),
         TEST(test_zap__must_be_there_before_a_link_with_keys),
         TEST(test_zap__a_pair_must_fit),
+        TEST(test_zap__says_so_when_any_allocation_fails),
     };
 
     check_hook = check_to_cmocka;

@@ -108,6 +108,68 @@ static void test_rpc__does_not_let_a_message_grow_without_end(void **state)
     assert_int_equal(mem_live(), 0);
 }
 
+static void test_rpc__lets_no_reply_command_a_terminal(void **state)
+{
+    Cajal__V1__StatusReply message = CAJAL__V1__STATUS_REPLY__INIT;
+    Cajal__V1__JobSummary summary = CAJAL__V1__JOB_SUMMARY__INIT;
+    Cajal__V1__WorkerShare share = CAJAL__V1__WORKER_SHARE__INIT;
+    Cajal__V1__WorkerShare *shares[2] = {&share, &share};
+    Cajal__V1__StatusReply *back = NULL;
+    ProtobufCMessage *unpacked = NULL;
+    grpc_byte_buffer *buffer = NULL;
+
+    (void)state;
+    summary.name = (char *)"fa\x1b[2Jshion\r";
+    summary.reason = (char *)"two\n\tlines, \xc3\xa4\xc2\x9b\xff";
+    share.worker = (char *)"w\x07"
+                           "0";
+    message.summary = &summary;
+    message.n_workers = 2;
+    message.workers = shares;
+    assert_int_equal(rpc_pack(&message.base, &buffer), STATUS_OK);
+
+    assert_int_equal(
+        rpc_unpack(buffer, &cajal__v1__status_reply__descriptor, &unpacked),
+        STATUS_OK);
+
+    back = (Cajal__V1__StatusReply *)unpacked;
+    assert_string_equal(back->summary->name, "fa?[2Jshion?");
+    assert_string_equal(back->summary->reason, "two\n\tlines, \xc3\xa4???");
+    assert_string_equal(back->workers[1]->worker, "w?0");
+    rpc_free(back);
+    grpc_byte_buffer_destroy(buffer);
+}
+
+/* protobuf-c's unpacking with its allocator failing at each place. */
+static void test_rpc__says_so_when_any_allocation_fails(void **state)
+{
+    Cajal__V1__LaunchRequest message = CAJAL__V1__LAUNCH_REQUEST__INIT;
+    grpc_byte_buffer *buffer = NULL;
+    ProtobufCMessage *back = NULL;
+    enum status status = STATUS_NO_MEMORY;
+    uint64_t n = 0;
+
+    (void)state;
+    message.request_id = (char *)"abc";
+    message.source = (char *)"name: x";
+    message.spec.len = 3;
+    message.spec.data = (unsigned char *)"xyz";
+    assert_int_equal(rpc_pack(&message.base, &buffer), STATUS_OK);
+
+    while (status == STATUS_NO_MEMORY) {
+        mem_fail_at(++n);
+        status = rpc_unpack_request(
+            buffer, &cajal__v1__launch_request__descriptor, &back);
+        mem_fail_at(0);
+        assert_true(status == STATUS_OK || mem_live() == 0);
+    }
+
+    assert_int_equal(status, STATUS_OK);
+    assert_int_equal(n, 5); /* the message, two texts, the bytes */
+    rpc_free(back);
+    grpc_byte_buffer_destroy(buffer);
+}
+
 static void test_rpc__sends_nothing_above_the_limit(void **state)
 {
     Cajal__V1__TensorPart part = CAJAL__V1__TENSOR_PART__INIT;
@@ -160,6 +222,8 @@ int main(void)
         cmocka_unit_test(test_rpc__brings_a_message_there_and_back),
         cmocka_unit_test(test_rpc__refuses_what_is_no_message),
         cmocka_unit_test(test_rpc__does_not_let_a_message_grow_without_end),
+        cmocka_unit_test(test_rpc__lets_no_reply_command_a_terminal),
+        cmocka_unit_test(test_rpc__says_so_when_any_allocation_fails),
         cmocka_unit_test(test_rpc__sends_nothing_above_the_limit),
         cmocka_unit_test(test_rpc__keeps_the_meaning_of_a_status_on_the_wire),
     };

@@ -257,6 +257,25 @@ static void test_rights__a_damaged_list_lets_nobody_in(void **state)
                      VERDICT_UNKNOWN);
 }
 
+/* Nobody gets in by it meanwhile, and everybody as soon as there is memory,
+ * without the file being touched. */
+static void test_rights__reads_again_what_it_had_no_memory_for(void **state)
+{
+    struct world *w = *state;
+
+    put(w, "roles", "ada viewer\nolga admin\n");
+    mem_fail_at(1);
+    assert_true(rights_refresh(w->rights));
+    mem_fail_at(0);
+    assert_int_equal(ask(w, IDENTITY_CERTIFICATE, "ada", RPC_STATUS),
+                     VERDICT_UNKNOWN);
+
+    assert_true(rights_refresh(w->rights));
+    assert_int_equal(ask(w, IDENTITY_CERTIFICATE, "ada", RPC_STATUS),
+                     VERDICT_ALLOWED);
+    assert_false(rights_refresh(w->rights));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -269,6 +288,7 @@ int main(void)
         TEST(test_rights__a_revoked_key_is_revoked_in_any_certificate),
         TEST(test_rights__no_list_of_revoked_ones_lets_nobody_in),
         TEST(test_rights__a_damaged_list_lets_nobody_in),
+        TEST(test_rights__reads_again_what_it_had_no_memory_for),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

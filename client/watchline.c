@@ -12,7 +12,7 @@ enum {
     BAR_CELLS_NARROW = 10,
     BAR_COLUMNS = 100,
     TEXT_BYTES_MAX = 512,
-    KIND_COLUMNS = 8,
+    KIND_COLUMNS = 9,          /* recovered */
     HANGING_COLUMNS_LEAST = 20 /* narrower: the terminal breaks the line */
 };
 

@@ -165,6 +165,7 @@ void job_reset_run(struct job *job)
         job_drop_making(job);
     }
     job->keep_ms = 0;
+    job->keep_points = 0;
     job->closing_decided = false;
     job->overflowed = false;
     job->mark_ms = 0;

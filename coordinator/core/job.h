@@ -163,6 +163,7 @@ struct job {
     uint64_t keep_ms; /* when a point was last asked for; 0: not in this run */
     bool keepless;    /* none is asked for, but to move */
     uint64_t keep_cost_us;  /* of the newest complete point */
+    uint32_t keep_points;   /* completed in this run */
     uint32_t holders_count; /* of the assignment: workers with copies ... */
     struct wire_peer holders[WORKERS_MAX];
     uint32_t sources[LAYERS_MAX * SHARDS_MAX]; /* ... and who gives which */

@@ -14,7 +14,9 @@ void job_drop_making(struct job *job)
 
 static uint64_t gap_ms(const struct job *job)
 {
-    uint64_t gap = job->keep_cost_us * KEEP_COST_SHARE / 1000;
+    uint64_t share = job->keep_points <= KEEP_FRESH_POINTS ? KEEP_FRESH_SHARE
+                                                           : KEEP_COST_SHARE;
+    uint64_t gap = job->keep_cost_us * share / 1000;
 
     return gap > KEEP_GAP_MS ? gap : KEEP_GAP_MS;
 }
@@ -220,6 +222,7 @@ void job_take_point(struct job *job)
     job->point = job->making;
     job->point.storing = false;
     job->keep_cost_us = job->point.cost_us;
+    job->keep_points++;
     job_drop_making(job);
 }
 

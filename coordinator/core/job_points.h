@@ -10,7 +10,10 @@
  * it would not make them again. A version committed later supersedes it.
  *
  * How often is a matter of time and changes no bit: a hundred times as long as
- * training stood still for the last one, which is one percent. */
+ * training stood still for the last one, which is one percent. The first two of
+ * a run count for a tenth: workers that have just started make them in memory
+ * that the system gives them page by page, which says nothing of those to come.
+ */
 #ifndef COORDINATOR_CORE_JOB_POINTS_H
 #define COORDINATOR_CORE_JOB_POINTS_H
 
@@ -20,6 +23,8 @@ enum {
     /* Recovery costs more than the steps of half a second. */
     KEEP_GAP_MS = 500,
     KEEP_COST_SHARE = 100,
+    KEEP_FRESH_POINTS = 2, /* one is kept while the next is made */
+    KEEP_FRESH_SHARE = 10,
     /* A second copy of 1 GB over 1 Gbit/s and a slow neighbour; then it is
      * given up, and another one asked for. */
     KEEP_PATIENCE_MS = 60000,

@@ -12,6 +12,7 @@ import os
 import random
 import re
 import signal
+import statistics
 import sys
 import time
 
@@ -25,6 +26,11 @@ from cluster import BIN, ROOT, WHOLE_DATA, Running, Store
 KILLS = int(sys.argv[1]) if len(sys.argv) > 1 else 20
 ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 4
 ROUND_SECONDS = 8
+# Before each kill. At least what it takes that there is a point again, and not
+# in step with the points, which are half a second apart at best.
+PAUSE_S = (1.5, 3.5)
+WARM_S = 6  # caches, and the first two points, whose memory is new
+STILL_S = 60  # a job that takes so long for an interval has stopped
 WORKERS = 2
 
 # 9.7 million parameters. More tasks than anybody waits for, no version but the
@@ -99,14 +105,19 @@ def show(title, seconds):
     counts = [0] * (len(EDGES) + 1)
     for s in seconds:
         counts[bisect.bisect_left(EDGES, s)] += 1
-    held = [i for i, n in enumerate(counts) if n]
-    for i in range(held[0], held[-1] + 1):
+    there = [i for i, n in enumerate(counts) if n]
+    for i in range(there[0], there[-1] + 1):
         edge = f"to {EDGES[i]:5.2f} s" if i < len(EDGES) else "longer    "
         bar = "#" * round(40 * counts[i] / max(counts))
         print(f"  {edge} {counts[i]:4d} {bar}")
 
 
 # --- Kills ---
+
+def is_running(store):
+    state = store.json("status")["state"]
+    assert state == "running", f"the job is {state}: it ended too early"
+
 
 def one_kill(store, log, name):
     """(seconds until it goes on, until it is where it was, steps again)."""
@@ -135,7 +146,7 @@ def kills():
     found = {"worker": [], "coordinator": []}
     for i in range(KILLS):
         for victim in found:
-            time.sleep(dice.uniform(2, 5))
+            time.sleep(dice.uniform(*PAUSE_S))
             name = victim if victim == "coordinator" else \
                 f"w{dice.randrange(WORKERS)}"
             result = one_kill(store, log, name)
@@ -143,6 +154,7 @@ def kills():
             print(f"{i + 1:4d} {name:12s} goes on after {result[0]:5.2f} s, "
                   f"there after {result[1]:5.2f} s, {result[2]:4d} steps "
                   f"again   ({load()})", flush=True)
+    is_running(store)
     store.tool("cancel", "--yes", code=None)
     store.down()
     for victim, results in found.items():
@@ -158,28 +170,43 @@ def step_of(client):
     return client.Status(job="").summary.step
 
 
-def next_change(client, seconds=60):
+def next_change(client):
     """(moment, step) when an interval has just been reported."""
     before = step_of(client)
-    until = time.monotonic() + seconds
+    until = time.monotonic() + STILL_S
     while time.monotonic() < until:
         step = step_of(client)
         if step != before:
             return time.monotonic(), step
         time.sleep(0.002)
-    raise cluster.Late(f"step {before} for {seconds} s")
+    raise cluster.Late(f"step {before} is the last for {STILL_S} s")
+
+
+def start_worker(store, runtime, name):
+    return Running([BIN + "/cajal-worker", "--store", store, "--runtime",
+                    runtime, "--name", name, "--threads", "1", "--connect",
+                    f"ipc://{runtime}/workers.sock"])
+
+
+def cpu_seconds(workers):
+    """That they have computed so far: where other work shares the machine,
+    this says more than the clock."""
+    ticks = 0
+    for worker in workers:
+        with open(f"/proc/{worker.process.pid}/stat", encoding="utf-8") as f:
+            fields = f.read().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def one_round(store, runtime, off, launch):
-    """examples/s. Daemons of its own: workers end with their coordinator."""
+    """Examples a second, and ms of CPU a step. A coordinator that is told to end tells its workers
+    to end, too: each round has its own."""
     flags = ["--points-off"] if off else []
     daemon = Running([BIN + "/cajal-coordinator", "--store", store,
                       "--runtime", runtime, "--resume", *flags])
     daemon.await_line("shell started")
-    workers = [
-        Running([BIN + "/cajal-worker", "--store", store, "--runtime", runtime,
-                 "--name", f"w{i}", "--threads", "1", "--connect",
-                 f"ipc://{runtime}/workers.sock"]) for i in range(WORKERS)]
+    workers = [start_worker(store, runtime, f"w{i}") for i in range(WORKERS)]
     address = f"unix:{runtime}/control.sock"
     with rpc.Client(address) as client:
         if launch:
@@ -187,15 +214,19 @@ def one_round(store, runtime, off, launch):
                          os.path.join(ROOT, "kills.yaml"))
         begun = time.monotonic()
         next_change(client)
-        while time.monotonic() < begun + 3:  # caches and copies are warm
+        while time.monotonic() < begun + WARM_S:
             next_change(client)
         first, last = next_change(client), (0, 0)
+        cpu = cpu_seconds(workers)
         while last[0] < first[0] + ROUND_SECONDS:
             last = next_change(client)
+        cpu = cpu_seconds(workers) - cpu
     daemon.process.send_signal(signal.SIGTERM)
-    for each in (daemon, *workers):
-        each.end(0)
-    return 32 * (last[1] - first[1]) / (last[0] - first[0])
+    daemon.end(0)
+    for worker in workers:
+        worker.end(0)
+    steps = last[1] - first[1]
+    return 32 * steps / (last[0] - first[0]), 1000 * cpu / steps
 
 
 def costs():
@@ -203,17 +234,26 @@ def costs():
     cluster.write("kills.yaml", JOB)
     os.mkdir(runtime, 0o700)
     rates = {False: [], True: []}
+    costs_ms = {False: [], True: []}
     for i in range(ROUNDS):
         for off in ((False, True), (True, False))[i % 2]:
-            rates[off].append(one_round(store, runtime, off,
-                                        launch=not rates[False]))
-            print(f"points {'off' if off else 'on ':3s} "
-                  f"{rates[off][-1]:8.1f} examples/s   ({load()})", flush=True)
-    on, off = (percentile(rates[k], .5) for k in (False, True))
+            rate, cpu = one_round(store, runtime, off,
+                                  launch=not rates[False])
+            rates[off].append(rate)
+            costs_ms[off].append(cpu)
+            print(f"points {'off' if off else 'on ':3s} {rate:8.1f} examples/s"
+                  f", {cpu:6.2f} ms of CPU a step   ({load()})", flush=True)
+    on, off = (statistics.median(rates[k]) for k in (False, True))
     ratios = [a / b for a, b in zip(rates[False], rates[True])]
-    print(f"\nnothing fails: {on:.0f} examples/s with points, {off:.0f} "
-          f"without, ratio of medians {on / off:.3f}, of neighbours "
-          + " ".join(f"{r:.3f}" for r in ratios))
+    print("\nnothing fails, examples/s, median of "
+          f"{ROUNDS} rounds (least to most)")
+    for words, k in (("with points", False), ("without", True)):
+        print(f"  {words:12s} {statistics.median(rates[k]):8.1f} "
+              f"({min(rates[k]):.1f} to {max(rates[k]):.1f}), "
+              f"{statistics.median(costs_ms[k]):.2f} ms of CPU a step")
+    print(f"  ratio of the medians {on / off:.3f}; of rounds beside each "
+          f"other {statistics.median(ratios):.3f} "
+          f"({min(ratios):.3f} to {max(ratios):.3f})")
 
 
 if __name__ == "__main__":

@@ -227,8 +227,10 @@ static inline struct job *open_job(uint32_t microbatches)
     assert_non_null(job);
     set_spec(&job->spec, microbatches);
     if (job_check(&job->spec, why, sizeof(why)) != STATUS_OK ||
-        stream_open(&job->spec.data, job->spec.seed, CLASSES, why, sizeof(why),
-                    &job->stream) != STATUS_OK) {
+        stream_open(&(struct stream_options){.data = &job->spec.data,
+                                             .seed = job->spec.seed,
+                                             .outputs = CLASSES},
+                    why, sizeof(why), &job->stream) != STATUS_OK) {
         print_error("%s\n", why);
         fail();
     }

@@ -232,7 +232,8 @@ static struct stream *open_stream(void)
     struct stream *stream = NULL;
     char why[TEXT_MAX] = "";
 
-    if (stream_open(&data, SEED, 0, why, sizeof(why), &stream) != STATUS_OK) {
+    if (stream_open(&(struct stream_options){.data = &data, .seed = SEED}, why,
+                    sizeof(why), &stream) != STATUS_OK) {
         print_error("%s\n", why);
         fail();
     }

@@ -73,7 +73,7 @@ static enum status check_labels(struct examples *e,
 }
 
 enum status examples_init(struct examples *examples,
-                          const char *dir,
+                          const struct idx_place *place,
                           const char *set,
                           uint32_t outputs,
                           struct why *why)
@@ -85,7 +85,7 @@ enum status examples_init(struct examples *examples,
 
     (void)snprintf(images, sizeof(images), "%s-images-idx3-ubyte", set);
     (void)snprintf(labels, sizeof(labels), "%s-labels-idx1-ubyte", set);
-    status = idx_file_init(&e.images, dir, images, why);
+    status = idx_file_init(&e.images, place, images, why);
     if (status != STATUS_OK) {
         goto fail;
     }
@@ -93,7 +93,7 @@ enum status examples_init(struct examples *examples,
     if (status != STATUS_OK) {
         goto fail;
     }
-    status = idx_file_init(&e.labels, dir, labels, why);
+    status = idx_file_init(&e.labels, place, labels, why);
     if (status != STATUS_OK) {
         goto fail;
     }

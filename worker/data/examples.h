@@ -24,12 +24,12 @@ struct examples {
     uint32_t classes;       /* largest label + 1 */
 };
 
-/* Reads SET-images-idx3-ubyte and SET-labels-idx1-ubyte from dir. A label
+/* Reads SET-images-idx3-ubyte and SET-labels-idx1-ubyte from place. A label
  * must be below outputs, unless that is 0. Errors: those of idx_file_init,
  * CORRUPT where the two files do not fit each other, INVALID for a label out
  * of range and for more than UNITS_MAX inputs. */
 enum status examples_init(struct examples *examples,
-                          const char *dir,
+                          const struct idx_place *place,
                           const char *set,
                           uint32_t outputs,
                           struct why *why) MUST_CHECK;

@@ -393,11 +393,11 @@ static enum status read_all(
     return STATUS_OK;
 }
 
-/* The size of an open file, if it is one that can be read whole. */
+/* What an open file is, if it is one that can be read whole. */
 static enum status measure(int fd,
                            const char *path,
                            struct why *why,
-                           size_t *out_size)
+                           struct stat *out)
 {
     struct stat facts;
 
@@ -414,18 +414,16 @@ static enum status measure(int fd,
                        " bytes that can be read",
                        path, IDX_BYTES_MAX);
     }
-    *out_size = (size_t)facts.st_size;
+    *out = facts;
     return STATUS_OK;
 }
 
 /* NOT_FOUND leaves why alone: the caller may have another name to try. */
-static enum status load(const char *path,
-                        struct why *why,
-                        uint8_t **out_bytes,
-                        size_t *out_size)
+static enum status open_file(const char *path,
+                             struct why *why,
+                             int *out_fd,
+                             struct stat *out)
 {
-    uint8_t *bytes = NULL;
-    size_t size = 0;
     enum status status;
     /* Not blocking: a pipe in a data set's place must not hang the worker. */
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -437,26 +435,31 @@ static enum status load(const char *path,
         return why_say(why, STATUS_IO, "%s cannot be opened: %s", path,
                        strerror(errno));
     }
-    status = measure(fd, path, why, &size);
+    status = measure(fd, path, why, out);
     if (status != STATUS_OK) {
-        goto out;
+        (void)close(fd);
+        return status;
     }
-    bytes = mem_new(size);
+    *out_fd = fd;
+    return STATUS_OK;
+}
+
+static enum status load(
+    int fd, const char *path, size_t size, struct why *why, uint8_t **out)
+{
+    uint8_t *bytes = mem_new(size);
+    enum status status;
+
     if (bytes == NULL) {
-        status = say_no_memory(why, path, size);
-        goto out;
+        return say_no_memory(why, path, size);
     }
     status = read_all(fd, path, bytes, size, why);
-    if (status == STATUS_OK) {
-        *out_bytes = bytes;
-        *out_size = size;
-        bytes = NULL;
+    if (status != STATUS_OK) {
+        mem_free(bytes);
+        return status;
     }
-
-out:
-    mem_free(bytes);
-    (void)close(fd);
-    return status;
+    *out = bytes;
+    return STATUS_OK;
 }
 
 static enum status load_plain(struct idx_file *file,
@@ -464,12 +467,19 @@ static enum status load_plain(struct idx_file *file,
                               struct why *why)
 {
     struct idx_file loaded = {.bytes = NULL};
-    enum status status = load(path, why, &loaded.bytes, &loaded.size);
+    struct stat facts;
+    int fd = -1;
+    enum status status = open_file(path, why, &fd, &facts);
 
     if (status != STATUS_OK) {
         return status;
     }
-    status = idx_parse(loaded.bytes, loaded.size, path, why, &loaded.idx);
+    loaded.size = (size_t)facts.st_size;
+    status = load(fd, path, loaded.size, why, &loaded.bytes);
+    (void)close(fd);
+    if (status == STATUS_OK) {
+        status = idx_parse(loaded.bytes, loaded.size, path, why, &loaded.idx);
+    }
     if (status != STATUS_OK) {
         mem_free(loaded.bytes);
         return status;
@@ -478,13 +488,38 @@ static enum status load_plain(struct idx_file *file,
     return STATUS_OK;
 }
 
-static enum status load_packed(struct idx_file *file,
-                               const char *path,
-                               struct why *why)
+/* The bytes that somebody inflated before, if they are kept and an IDX file. */
+static bool load_kept(struct idx_file *file,
+                      const char *cache,
+                      const struct stat *source,
+                      const char *path)
 {
+    struct why ignored = {.text = NULL};
+    struct idx_file kept = {.bytes = NULL};
+
+    if (!unpacked_map(cache, source, &kept.kept)) {
+        return false;
+    }
+    kept.bytes = kept.kept.bytes;
+    kept.size = kept.kept.size;
+    if (idx_parse(kept.bytes, kept.size, path, &ignored, &kept.idx) !=
+        STATUS_OK) {
+        unpacked_unmap(&kept.kept);
+        return false;
+    }
+    *file = kept;
+    return true;
+}
+
+static enum status inflate_file(struct idx_file *file,
+                                int fd,
+                                const struct stat *source,
+                                const char *path,
+                                struct why *why)
+{
+    const size_t size = (size_t)source->st_size;
     uint8_t *packed = NULL;
-    size_t size = 0;
-    enum status status = load(path, why, &packed, &size);
+    enum status status = load(fd, path, size, why, &packed);
 
     if (status != STATUS_OK) {
         return status;
@@ -494,14 +529,43 @@ static enum status load_packed(struct idx_file *file,
     return status;
 }
 
+/* Once the file is kept, the pages of the cache take the place of our own, so
+ * that all workers of a host share them. */
+static enum status load_packed(struct idx_file *file,
+                               const char *cache,
+                               const char *path,
+                               struct why *why)
+{
+    struct idx_file own = {.bytes = NULL};
+    struct stat source;
+    int fd = -1;
+    enum status status = open_file(path, why, &fd, &source);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (!load_kept(file, cache, &source, path)) {
+        status = inflate_file(&own, fd, &source, path, why);
+        if (status == STATUS_OK &&
+            unpacked_keep(cache, &source, own.bytes, own.size) &&
+            load_kept(file, cache, &source, path)) {
+            idx_file_fini(&own);
+        } else if (status == STATUS_OK) {
+            *file = own;
+        }
+    }
+    (void)close(fd);
+    return status;
+}
+
 enum status idx_file_init(struct idx_file *file,
-                          const char *dir,
+                          const struct idx_place *place,
                           const char *name,
                           struct why *why)
 {
     char path[FILE_PATH_BYTES_MAX];
     enum status status;
-    int length = snprintf(path, sizeof(path), "%s/%s.gz", dir, name);
+    int length = snprintf(path, sizeof(path), "%s/%s.gz", place->dir, name);
 
     if (length < 0 || (size_t)length >= sizeof(path)) {
         return why_say(why, STATUS_INVALID, "the path of %s is too long", name);
@@ -512,17 +576,20 @@ enum status idx_file_init(struct idx_file *file,
         return status;
     }
     path[length - 3] = '.';
-    status = load_packed(file, path, why);
+    status = load_packed(file, place->cache, path, why);
     if (status == STATUS_NOT_FOUND) {
         return why_say(why, status,
-                       "%s/%s: no such file, neither plain nor as .gz", dir,
-                       name);
+                       "%s/%s: no such file, neither plain nor as .gz",
+                       place->dir, name);
     }
     return status;
 }
 
 void idx_file_fini(struct idx_file *file)
 {
-    mem_free(file->bytes);
+    if (file->kept.bytes == NULL) {
+        mem_free(file->bytes);
+    }
+    unpacked_unmap(&file->kept);
     *file = (struct idx_file){.bytes = NULL};
 }

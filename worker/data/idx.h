@@ -11,6 +11,7 @@
 #define WORKER_DATA_IDX_H
 
 #include "base/status.h"
+#include "worker/data/unpacked.h"
 #include "worker/data/why.h"
 #include <stddef.h>
 #include <stdint.h>
@@ -34,8 +35,9 @@ struct idx {
 /* The whole file, unpacked. */
 struct idx_file {
     struct idx idx; /* points into bytes */
-    uint8_t *bytes; /* owned */
+    uint8_t *bytes; /* owned, or those of kept */
     size_t size;
+    struct unpacked kept;
 };
 
 /* Checks bytes, which must be exactly one plain file. name is for the
@@ -55,10 +57,15 @@ enum status idx_unpack(const void *packed,
                        struct why *why,
                        struct idx_file *out) MUST_CHECK;
 
-/* Reads DIR/NAME or, only where that does not exist, DIR/NAME.gz. Errors as
- * idx_unpack, and NOT_FOUND, IO. */
+struct idx_place {
+    const char *dir;
+    const char *cache; /* where unpacked.h keeps files; NULL: nowhere */
+};
+
+/* Reads DIR/NAME or, only where that does not exist, DIR/NAME.gz, which is kept
+ * unpacked in the cache. Errors as idx_unpack, and NOT_FOUND, IO. */
 enum status idx_file_init(struct idx_file *file,
-                          const char *dir,
+                          const struct idx_place *place,
                           const char *name,
                           struct why *why) MUST_CHECK;
 void idx_file_fini(struct idx_file *file); /* legal on a zeroed one */

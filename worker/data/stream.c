@@ -141,16 +141,16 @@ static enum status check_fit(const struct stream *s,
 }
 
 static enum status read_files(struct stream *s,
-                              const char *dir,
+                              const struct idx_place *place,
                               uint32_t outputs,
                               struct why *why)
 {
-    enum status status = examples_init(&s->train, dir, "train", outputs, why);
+    enum status status = examples_init(&s->train, place, "train", outputs, why);
 
     if (status != STATUS_OK) {
         return status;
     }
-    status = examples_init(&s->evaluate, dir, "t10k", outputs, why);
+    status = examples_init(&s->evaluate, place, "t10k", outputs, why);
     if (status != STATUS_OK) {
         return status;
     }
@@ -328,13 +328,13 @@ static enum status make_tasks(struct stream *s, struct why *why)
     return STATUS_OK;
 }
 
-enum status stream_open(const struct data_spec *data,
-                        uint64_t seed,
-                        uint32_t outputs,
+enum status stream_open(const struct stream_options *options,
                         char *why,
                         size_t why_size,
                         struct stream **out)
 {
+    const struct data_spec *data = options->data;
+    const struct idx_place place = {.dir = data->dir, .cache = options->cache};
     struct why sentence = {.text = why, .size = why_size};
     struct stream *s = NULL;
     enum status status = check_specs(data, &sentence);
@@ -347,11 +347,11 @@ enum status stream_open(const struct data_spec *data,
         return why_say(&sentence, STATUS_NO_MEMORY,
                        "there is no memory for a stream");
     }
-    s->seed = seed;
+    s->seed = options->seed;
     s->shuffle = data->shuffle;
     s->specs_count = data->task_specs_count;
     memcpy(s->specs, data->task_specs, sizeof(s->specs));
-    status = read_files(s, data->dir, outputs, &sentence);
+    status = read_files(s, &place, options->outputs, &sentence);
     if (status != STATUS_OK) {
         goto fail;
     }

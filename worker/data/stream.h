@@ -14,13 +14,19 @@
 
 struct stream;
 
+struct stream_options {
+    const struct data_spec *data;
+    uint64_t seed;
+    uint32_t outputs; /* 0: the data's classes */
+    const char
+        *cache; /* a directory where unpacked files are kept; NULL: none */
+};
+
 /* Opens and reads the data whole. why gets one sentence that names the file
  * and what is wrong with it. Errors: NOT_FOUND (no such file), CORRUPT (not
  * what the format says), INVALID (the tasks do not fit the data), NO_MEMORY,
  * IO. */
-enum status stream_open(const struct data_spec *data,
-                        uint64_t seed,
-                        uint32_t outputs, /* 0: the data's classes */
+enum status stream_open(const struct stream_options *options,
                         char *why,
                         size_t why_size,
                         struct stream **out) MUST_CHECK;

@@ -471,7 +471,8 @@ static enum status open_services(struct host *host)
         status = cutter_open(s->chunks, s->background, &s->cutter);
     }
     if (status == STATUS_OK) {
-        status = streams_open(host->loop, s->background, &s->streams);
+        status = streams_open(host->loop, s->background, host->settings.runtime,
+                              &s->streams);
     }
     if (status == STATUS_OK) {
         probes_init(&host->probes, host->control, s->streams);

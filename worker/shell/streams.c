@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "worker/data/unpacked.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -30,6 +31,7 @@ struct request {
 struct streams {
     struct loop *loop;
     struct jobs *background;
+    const char *cache;
     uint64_t touches;
     bool posted;
     struct entry entries[STREAMS_MAX];
@@ -80,9 +82,13 @@ static void answer_all(void *owner)
 static void open_stream(void *owner)
 {
     struct entry *entry = owner;
+    const struct stream_options options = {.data = &entry->data,
+                                           .seed = entry->seed,
+                                           .outputs = entry->outputs,
+                                           .cache = entry->streams->cache};
 
-    entry->status = stream_open(&entry->data, entry->seed, entry->outputs,
-                                entry->why, sizeof(entry->why), &entry->stream);
+    entry->status =
+        stream_open(&options, entry->why, sizeof(entry->why), &entry->stream);
 }
 
 static void on_opened(void *owner)
@@ -195,6 +201,7 @@ void streams_put(struct streams *streams, struct stream *stream)
 
 enum status streams_open(struct loop *loop,
                          struct jobs *background,
+                         const char *cache,
                          struct streams **out)
 {
     struct streams *streams = mem_new(sizeof(*streams));
@@ -204,6 +211,7 @@ enum status streams_open(struct loop *loop,
     }
     streams->loop = loop;
     streams->background = background;
+    streams->cache = cache[0] != '\0' ? cache : NULL;
     *out = streams;
     return STATUS_OK;
 }
@@ -217,5 +225,6 @@ void streams_close(struct streams *streams)
         CHECK(!streams->entries[i].opening);
         stream_close(streams->entries[i].stream);
     }
+    unpacked_clear(streams->cache);
     mem_free(streams);
 }

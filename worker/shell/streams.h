@@ -25,11 +25,14 @@ typedef void streams_done_fn(void *owner,
                              struct stream *stream,
                              const char *why);
 
+/* cache: a directory where other processes of this host find unpacked files,
+ * borrowed; "": none. */
 enum status streams_open(struct loop *loop,
                          struct jobs *background,
+                         const char *cache,
                          struct streams **out) MUST_CHECK;
 /* Accepts NULL. After jobs_join of the pool; open requests end without a
- * call. */
+ * call. An orderly end: the cache is emptied. */
 void streams_close(struct streams *streams);
 
 /* Opens the data that the spec names, or finds them open. BUSY: all places are

@@ -260,6 +260,21 @@ static enum status check_piece(const struct incoming *incoming,
                : STATUS_CORRUPT;
 }
 
+/* BUSY: the memory that others may fill is full. */
+static enum status check_room(const struct vault *vault, size_t size)
+{
+    struct vault_bytes held = vault_bytes(vault);
+    uint64_t used = held.own + held.buddies;
+
+    for (uint32_t i = 0; i < VAULT_INCOMING_MAX; i++) {
+        used += vault->incoming[i].pieces.bytes;
+    }
+    return used <= vault->options.bytes_max &&
+                   size <= vault->options.bytes_max - used
+               ? STATUS_OK
+               : STATUS_BUSY;
+}
+
 static enum status add_piece(struct vault *vault,
                              struct incoming *incoming,
                              const struct piece_header *header,
@@ -269,6 +284,9 @@ static enum status add_piece(struct vault *vault,
     struct holding_key key = key_of(header);
     enum status status = check_piece(incoming, header, bytes);
 
+    if (status == STATUS_OK) {
+        status = check_room(vault, part_size(bytes));
+    }
     if (status == STATUS_OK) {
         status = pieces_add(pieces, bytes);
         if (status == STATUS_OK) {
@@ -369,6 +387,15 @@ const char *vault_endpoint(const struct vault *vault)
     return link_endpoint(vault->inlet);
 }
 
+static uint64_t memory_bytes(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES);
+    long page = sysconf(_SC_PAGESIZE);
+
+    return pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page
+                                 : UINT64_MAX;
+}
+
 enum status vault_open(const struct vault_options *options, struct vault **out)
 {
     struct vault *vault = mem_new(sizeof(*vault));
@@ -378,6 +405,9 @@ enum status vault_open(const struct vault_options *options, struct vault **out)
         return status;
     }
     vault->options = *options;
+    if (options->bytes_max == 0) {
+        vault->options.bytes_max = memory_bytes() / VAULT_MEMORY_SHARE;
+    }
     holdings_init(&vault->holdings, vault->items, HOLDINGS_MAX);
     status = courier_open(options->loop, options->context, options->trust,
                           &vault->courier);

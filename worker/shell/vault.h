@@ -17,7 +17,10 @@ struct vault;
 enum {
     /* Copies that are coming in: a buddy brings one at a time, and each session
      * is the buddy of one other worker. */
-    VAULT_INCOMING_MAX = 2 * SESSIONS_MAX
+    VAULT_INCOMING_MAX = 2 * SESSIONS_MAX,
+    /* What others bring may fill so much of the host's memory, together with
+     * what is held already: peers' sizes are not ours to believe. */
+    VAULT_MEMORY_SHARE = 2
 };
 
 struct vault_options {
@@ -26,6 +29,7 @@ struct vault_options {
     const struct trust *trust; /* NULL: see trust_far */
     bool locked;               /* lets in by key alone (trust.h) */
     const char *endpoint;      /* to bind */
+    uint64_t bytes_max;        /* of what others bring; 0: VAULT_MEMORY_SHARE */
     void *owner;
     /* Is there a session of this job and term here, with such a shard
      * elsewhere? Nothing else is taken in. */

@@ -126,7 +126,7 @@ static void test_watch__keeps_the_terminal_safe(void **state)
     cJSON_Delete(event);
 
     assert_string_equal(text,
-                        " 01:03  v3    grow     grow hidden1 100->116?[2J\n");
+                        " 01:03  v3    grow      grow hidden1 100->116?[2J\n");
     free(text);
 }
 
@@ -155,29 +155,30 @@ static void test_watch__hangs_what_does_not_fit_below_its_column(void **state)
         const char *reason;
         const char *shown;
     } rows[] = {
-        {50, "hidden2 +16 (plateau): at most 8.12%",
-         " 00:07        grow     hidden2 +16 (plateau): at\n"
-         "                       most 8.12%\n"},
-        {50, "one two three four five six seven eight nine ten eleven twelve",
-         " 00:07        grow     one two three four five six\n"
-         "                       seven eight nine ten eleven\n"
-         "                       twelve\n"},
+        {51, "hidden2 +16 (plateau): at most 8.12%",
+         " 00:07        grow      hidden2 +16 (plateau): at\n"
+         "                        most 8.12%\n"},
+        {51, "one two three four five six seven eight nine ten eleven twelve",
+         " 00:07        grow      one two three four five six\n"
+         "                        seven eight nine ten eleven\n"
+         "                        twelve\n"},
         /* the 27 columns that there are, and one more */
-        {50, "hidden2 +16, plateau of 3.3",
-         " 00:07        grow     hidden2 +16, plateau of 3.3\n"},
-        {50, "hidden2 +16, plateau of 3.33",
-         " 00:07        grow     hidden2 +16, plateau of\n"
-         "                       3.33\n"},
+        {51, "hidden2 +16, plateau of 3.3",
+         " 00:07        grow      hidden2 +16, plateau of 3.3\n"},
+        {51, "hidden2 +16, plateau of 3.33",
+         " 00:07        grow      hidden2 +16, plateau of\n"
+         "                        3.33\n"},
         /* columns are characters, not bytes */
-        {50, "hidden2 \xe2\x86\x92 16, plateau of 33",
-         " 00:07        grow     hidden2 \xe2\x86\x92 16, plateau of 33\n"},
+        {51, "hidden2 \xe2\x86\x92 16, plateau of 33",
+         " 00:07        grow      hidden2 \xe2\x86\x92 16, plateau of 33\n"},
         /* neither a word that is too long nor a narrow terminal */
-        {50, "a_word_that_is_longer_than_the_room_for_it",
-         " 00:07        grow     a_word_that_is_longer_than_the_room_for_it\n"},
-        {42, "hidden2 +16 (plateau): at most 8.12%",
-         " 00:07        grow     hidden2 +16 (plateau): at most 8.12%\n"},
+        {51, "a_word_that_is_longer_than_the_room_for_it",
+         " 00:07        grow      "
+         "a_word_that_is_longer_than_the_room_for_it\n"},
+        {43, "hidden2 +16 (plateau): at most 8.12%",
+         " 00:07        grow      hidden2 +16 (plateau): at most 8.12%\n"},
         {0, "hidden2 +16 (plateau): at most 8.12%",
-         " 00:07        grow     hidden2 +16 (plateau): at most 8.12%\n"},
+         " 00:07        grow      hidden2 +16 (plateau): at most 8.12%\n"},
     };
 
     (void)state;
@@ -187,6 +188,31 @@ static void test_watch__hangs_what_does_not_fit_below_its_column(void **state)
         assert_string_equal(text, rows[i].shown);
         free(text);
     }
+}
+
+/* "recovered" is the longest kind; what follows stands below the others. */
+static void test_watch__every_kind_fits_its_column(void **state)
+{
+    const struct look look = {.columns = 80, .terminal = true};
+    Cajal__V1__Event m = CAJAL__V1__EVENT__INIT;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    cJSON *event = NULL;
+
+    (void)state;
+    m.kind = (char *)"recovered";
+    m.text = (char *)"goes on 1.1 s after it stopped, 45 steps to compute "
+                     "again";
+    event = json_event(&m);
+    watch_event_line(&look, event, 7, out);
+    (void)fclose(out);
+    cJSON_Delete(event);
+
+    assert_string_equal(text, " 00:07        recovered goes on 1.1 s after it "
+                              "stopped, 45 steps to compute\n"
+                              "                        again\n");
+    free(text);
 }
 
 static void test_watch__hides_what_comes_by_the_hundred(void **state)
@@ -253,6 +279,7 @@ int main(void)
         cmocka_unit_test(test_watch__says_what_is_waited_for),
         cmocka_unit_test(test_watch__keeps_the_terminal_safe),
         cmocka_unit_test(test_watch__hangs_what_does_not_fit_below_its_column),
+        cmocka_unit_test(test_watch__every_kind_fits_its_column),
         cmocka_unit_test(test_watch__hides_what_comes_by_the_hundred),
         cmocka_unit_test(test_watch__goes_on_behind_what_it_has_heard),
         cmocka_unit_test(test_watch__takes_only_finished_for_done),

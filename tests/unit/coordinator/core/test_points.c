@@ -1,117 +1,6 @@
-/* States kept in the memory of workers: when one is complete, and where a job
- * goes back to. */
-#include "tests/unit/coordinator/core/fakeworld.h"
-
-#include "coordinator/core/job_points.h"
-
-static int setup(void **state)
-{
-    struct fakeworld *w = mem_new(sizeof(*w));
-
-    assert_non_null(w);
-    fake_open(w, 3);
-    w->now_ms = 1000;
-    w->keeps = true;
-    *state = w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fake_close(*state);
-    mem_free(*state);
-    return 0;
-}
-
-static bool said(const struct fakeworld *w, const char *what)
-{
-    return strstr(w->log, what) != NULL;
-}
-
-static struct job *job_of(struct fakeworld *w)
-{
-    return &w->coord->jobs[0];
-}
-
-static void run_until(struct fakeworld *w, enum job_phase phase)
-{
-    for (uint32_t i = 0; i < 100000 && job_of(w)->phase != phase; i++) {
-        fake_run(w, 1);
-    }
-    assert_int_equal(job_of(w)->phase, phase);
-}
-
-/* Runs on until the job has a complete point newer than interval. */
-static void run_until_kept(struct fakeworld *w, uint64_t interval)
-{
-    const struct point *point = &job_of(w)->point;
-
-    for (uint32_t i = 0; i < 10000; i++) {
-        if (point->used && point->interval > interval) {
-            return;
-        }
-        fake_run(w, 1);
-    }
-    fail_msg("no point is complete");
-}
-
-/* Until so many intervals are reported. */
-static void run_to_interval(struct fakeworld *w, uint64_t interval)
-{
-    for (uint32_t i = 0; i < 10000 && job_of(w)->reported < interval; i++) {
-        fake_run(w, 1);
-    }
-    assert_true(job_of(w)->reported >= interval);
-}
-
-static void launch(struct fakeworld *w, uint32_t workers)
-{
-    struct job_spec spec = fake_spec();
-
-    spec.run.workers = workers;
-    fake_launch(w, &spec);
-    run_until(w, PHASE_RUNNING);
-}
-
-static uint32_t from_point(const struct fakeworld *w)
-{
-    uint32_t count = 0;
-
-    for (uint32_t i = 0; i < FAKE_WORKERS_MAX; i++) {
-        count += w->workers[i].alive && w->workers[i].term != 0 &&
-                 w->workers[i].from_point;
-    }
-    return count;
-}
-
-/* Before anything else that is on its way. */
-static void lose_now(struct fakeworld *w, uint32_t worker)
-{
-    struct fake_event *e = NULL;
-
-    fake_lose(w, worker);
-    w->queue_count--;
-    e = w->queue[(w->queue_first + w->queue_count) % QUEUE_MAX];
-    fake_step(w, &e->event);
-    mem_free(e);
-}
-
-/* The whole run, whatever happens on its way: what it decided. */
-static void assert_same_end(struct fakeworld *w)
-{
-    struct fakeworld *plain = mem_new(sizeof(*plain));
-
-    assert_non_null(plain);
-    fake_run(w, 100000);
-    assert_int_equal(job_of(w)->phase, PHASE_ENDED);
-    fake_open(plain, 3);
-    launch(plain, 2);
-    fake_run(plain, 100000);
-    assert_string_equal(w->journal, plain->journal);
-    assert_int_equal(w->versions_count, plain->versions_count);
-    fake_close(plain);
-    mem_free(plain);
-}
+/* States kept in the memory of workers: when one is complete, and what the loss
+ * of a copy means. */
+#include "tests/unit/coordinator/core/fakepoints.h"
 
 static void test_points__is_complete_when_stored_and_held_twice(void **state)
 {
@@ -174,6 +63,7 @@ static void test_points__are_asked_for_at_one_percent_of_the_time(void **state)
     launch(w, 2);
     run_until_kept(w, 0);
     first = job->point.interval;
+    job_of(w)->keep_points = KEEP_FRESH_POINTS + 1;
     job_of(w)->keep_cost_us = 30000; /* 30 ms: every 3 s */
     run_to_interval(w, first + 3);
     assert_int_equal(job->point.interval, first);
@@ -185,6 +75,30 @@ static void test_points__are_asked_for_at_one_percent_of_the_time(void **state)
     w->now_ms += 100;
     run_until_kept(w, first);
     assert_int_equal(w->points_count, 2);
+}
+
+/* 250 ms of page faults are not 25 s of steps that may have to be computed
+ * again; a copy of many GB still is not asked for twice a second. */
+static void test_points__in_fresh_memory_count_for_a_tenth(void **state)
+{
+    struct fakeworld *w = *state;
+    const struct job *job = job_of(w);
+    uint64_t first;
+
+    launch(w, 2);
+    run_until_kept(w, 0);
+    first = job->point.interval;
+    assert_int_equal(job->keep_points, 1);
+    job_of(w)->keep_cost_us = 250000;
+
+    w->now_ms += 2400;
+    run_to_interval(w, job->reported + 2);
+    assert_int_equal(job->point.interval, first);
+    assert_false(job->making.used);
+
+    w->now_ms += 100;
+    run_until_kept(w, first);
+    assert_int_equal(job->keep_points, 2);
 }
 
 static void test_points__one_that_never_comes_is_given_up(void **state)
@@ -199,8 +113,8 @@ static void test_points__one_that_never_comes_is_given_up(void **state)
     assert_true(job_of(w)->making.used);
 
     w->now_ms += KEEP_PATIENCE_MS;
-    for (uint32_t i = 0; i < 3; i++) {
-        members_hear(&w->coord->members, i, w->now_ms);
+    for (uint32_t i = 0; i < WORKERS_MAX; i++) {
+        w->coord->members.items[i].seen_ms = w->now_ms;
     }
     w->keeps = true;
     run_until_kept(w, interval);
@@ -323,14 +237,12 @@ static void test_points__a_lost_source_places_the_job_anew(void **state)
     run_until_kept(w, 0);
     run_to_interval(w, job->point.interval + 1);
     for (uint32_t s = 0; s < job->owners_count; s++) {
-        /* w2 has some, too, and is a bystander */
-        assert_true(job_point_hold(&job->point, s, 2));
+        job->point.holders[s] |= 4; /* w2 has some, too, and is a bystander */
     }
     job->record.workers_wanted = 1; /* so that w1 alone hosts it next */
     lose_now(w, 0);
     run_until(w, PHASE_PLACING);
-    assert_int_equal(worker_set_count(&job->placed), 1);
-    assert_true(worker_set_has(&job->placed, 1));
+    assert_int_equal(job->placed, 2);
     term = job->term;
     lose_now(w, 2); /* READY is not read yet */
     run_until(w, PHASE_PLACING);
@@ -470,306 +382,16 @@ static void test_points__wait_for_the_versions_before_them(void **state)
     assert_int_equal(w->points_count, 0);
 }
 
-static void test_points__that_workers_cannot_load_are_given_up(void **state)
-{
-    struct fakeworld *w = *state;
-
-    launch(w, 2);
-    run_until_kept(w, 0);
-    run_to_interval(w, job_of(w)->point.interval + 1);
-    lose_now(w, 1);
-    run_until(w, PHASE_PLACING);
-    for (uint32_t i = 0; i < w->queue_count; i++) {
-        struct fake_event *e = w->queue[(w->queue_first + i) % QUEUE_MAX];
-
-        if (e->event.type == COORD_MESSAGE && e->message.kind == WIRE_READY &&
-            e->message.ready.term == job_of(w)->term) {
-            e->message.ready.status = STATUS_UNAVAILABLE;
-            memcpy(e->message.ready.error, "no copy came", 13);
-        }
-    }
-    run_until(w, PHASE_LOADING);
-    run_until(w, PHASE_RUNNING);
-
-    assert_true(said(w, "of step 100, is given up"));
-    assert_true(said(w, "no copy came; back to v1 at step 0"));
-    assert_false(job_of(w)->from_point);
-    assert_same_end(w);
-}
-
-static void test_points__are_not_gone_back_to_for_ever(void **state)
-{
-    struct fakeworld *w = *state;
-    uint32_t times = 0;
-
-    launch(w, 2);
-    run_until_kept(w, 0);
-    w->keeps = false; /* no newer one */
-    w->now_ms += 10;
-    while (times < 20) {
-        lose_now(w, 2); /* the bystander, then the one that took over */
-        lose_now(w, 1);
-        run_until(w, PHASE_LOADING);
-        fake_hello(w, 1);
-        run_until(w, PHASE_PLACING);
-        if (!job_of(w)->from_point) {
-            break;
-        }
-        times++;
-        run_until(w, PHASE_RUNNING);
-    }
-    assert_int_equal(times, POINT_TRIES_MAX);
-    assert_same_end(w);
-}
-
-static void test_points__that_the_store_has_lost_cost_steps_alone(void **state)
-{
-    struct fakeworld *w = *state;
-
-    launch(w, 2);
-    run_until_kept(w, 0);
-    run_to_interval(w, job_of(w)->point.interval + 1);
-    w->no_point = true;
-    lose_now(w, 1);
-    run_until(w, PHASE_RUNNING);
-
-    assert_false(job_of(w)->from_point);
-    assert_same_end(w);
-}
-
-static void test_points__are_forgotten_where_a_job_rests(void **state)
-{
-    struct fakeworld *w = *state;
-
-    launch(w, 2);
-    run_until_kept(w, 0);
-    fake_request(w, (struct request){.id = 9, .kind = REQUEST_PAUSE, .job = 1});
-    run_until(w, PHASE_PAUSED);
-    fake_run(w, 1000);
-
-    assert_false(job_of(w)->point.used);
-    assert_int_equal(w->workers[0].forgets, 1);
-    assert_int_equal(w->workers[1].forgets, 1);
-    assert_int_equal(w->workers[2].forgets, 0); /* it never heard of the job */
-}
-
-static void test_points__of_jobs_that_rest_are_not_wanted(void **state)
-{
-    struct fakeworld *w = *state;
-    const struct wire_kept kept = {.job = 1, .interval = 3};
-    const struct wire_kept unknown = {.job = 7, .interval = 3};
-
-    launch(w, 2);
-    fake_request(w, (struct request){.id = 9, .kind = REQUEST_PAUSE, .job = 1});
-    run_until(w, PHASE_PAUSED);
-    fake_run(w, 1000);
-    w->workers[2].forgets = 0;
-    fake_tell_kept(w, 2, &kept);
-    fake_tell_kept(w, 2, &unknown);
-    fake_run(w, 1000);
-
-    assert_int_equal(w->workers[2].forgets, 2);
-}
-
-static void test_points__of_no_shard_interval_or_term_change_nothing(
-    void **state)
-{
-    struct fakeworld *w = *state;
-    struct wire_kept kept = {.job = 1, .interval = 999};
-
-    launch(w, 2);
-    run_until_kept(w, 0);
-    fake_tell_kept(w, 2, &kept);
-    kept.interval = job_of(w)->point.interval;
-    kept.term = job_of(w)->point.term - 1; /* it may be another boundary */
-    fake_tell_kept(w, 2, &kept);
-    kept.term++;
-    kept.layer = LAYERS_MAX - 1;
-    fake_tell_kept(w, 2, &kept);
-    kept.layer = 0;
-    kept.shard = SHARDS_MAX - 1;
-    fake_tell_kept(w, 2, &kept);
-    fake_run(w, 4);
-
-    assert_false(job_point_has(&job_of(w)->point, 2));
-    assert_int_equal(w->workers[2].forgets, 0);
-}
-
-/* --- A coordinator that starts again --- */
-
-/* The record as it was stored, and the coordinator that reads it. */
-static void start_again(struct fakeworld *w)
-{
-    struct job_record record = w->records[0];
-    const struct version *point = w->points[w->points_count - 1];
-    struct coord_event start = {.type = COORD_START};
-    struct coord_event ev = {.type = COORD_RECORD};
-
-    while (w->queue_count > 0) { /* what was on its way to the old one */
-        struct fake_event *e = w->queue[w->queue_first];
-
-        w->queue_first = (w->queue_first + 1) % QUEUE_MAX;
-        w->queue_count--;
-        mem_free(e->report);
-        mem_free(e->record);
-        mem_free(e);
-    }
-    record.head = w->versions_count;
-    record.last_version = w->versions_count;
-    coord_init(w->coord);
-    start.start.life = 2;
-    start.start.timeout_ms = 5000;
-    fake_step(w, &start);
-    ev.record.record = &record;
-    ev.record.resume = true;
-    ev.record.has_point = true;
-    ev.record.line = point->line;
-    ev.record.term = point->begun->term;
-    ev.record.interval = point->interval;
-    ev.record.step = point->step;
-    fake_step(w, &ev);
-}
-
-static void tell_all_kept(struct fakeworld *w,
-                          uint32_t worker,
-                          uint64_t interval,
-                          uint32_t layers)
-{
-    for (uint32_t l = 0; l < layers; l++) {
-        for (uint32_t s = 0; s < (l < 2 ? 3 : 1); s++) {
-            const struct version *point = w->points[w->points_count - 1];
-            const struct wire_kept kept = {.job = 1,
-                                           .interval = interval,
-                                           .layer = l,
-                                           .shard = s,
-                                           .term = point->begun->term};
-
-            fake_tell_kept(w, worker, &kept);
-        }
-    }
-}
-
-static void test_points__a_new_coordinator_gathers_the_copies(void **state)
-{
-    struct fakeworld *w = *state;
-    uint64_t interval;
-
-    launch(w, 2);
-    run_until_kept(w, 0);
-    interval = job_of(w)->point.interval;
-    run_to_interval(w, interval + 2);
-    start_again(w);
-    fake_run(w, 100);
-    assert_int_equal(job_of(w)->phase, PHASE_LOADING);
-
-    fake_hello(w, 0);
-    tell_all_kept(w, 0, interval, 2); /* and not the output layer */
-    fake_run(w, 100);
-    assert_int_equal(job_of(w)->phase, PHASE_LOADING);
-
-    fake_hello(w, 1);
-    tell_all_kept(w, 1, interval, 3);
-    run_until(w, PHASE_RUNNING);
-    assert_true(job_of(w)->from_point);
-    assert_same_end(w);
-}
-
-static void test_points__what_is_not_there_in_time_is_done_without(void **state)
-{
-    struct fakeworld *w = *state;
-    uint64_t interval;
-
-    launch(w, 2);
-    run_until_kept(w, 0);
-    interval = job_of(w)->point.interval;
-    run_to_interval(w, interval + 2);
-    start_again(w);
-    fake_hello(w, 0);
-    fake_hello(w, 1);
-    tell_all_kept(w, 0, interval, 2);
-    fake_run(w, 100);
-    assert_int_equal(job_of(w)->phase, PHASE_LOADING);
-    assert_int_equal(coord_deadline_ms(w->coord), w->now_ms + 2000);
-
-    w->now_ms += 2000;
-    run_until(w, PHASE_RUNNING);
-    assert_false(job_of(w)->from_point);
-    assert_same_end(w);
-}
-
-static void test_points__a_new_coordinator_counts_what_is_computed_again(
-    void **state)
-{
-    struct fakeworld *w = *state;
-    struct job *job = job_of(w);
-    struct coord_event ev = {.type = COORD_LOADED};
-
-    launch(w, 2);
-    run_until_kept(w, 0);
-    job->record.step = job->point.step; /* an old record's */
-    job->phase = PHASE_LOADING;
-    job->taken_over = true;
-    ev.loaded.version = w->points[w->points_count - 1];
-    ev.loaded.point = true;
-    ev.loaded.step = job->point.step + 57;
-    ev.loaded.memory = job->memory;
-    ev.loaded.journaled = job->journaled;
-    ev.loaded.token = w->coord->last_token + 1;
-    for (uint32_t t = 0; t < TOKENS_MAX; t++) {
-        if (w->coord->tokens[t].id == 0) {
-            w->coord->tokens[t] = (struct token){
-                .id = ++w->coord->last_token, .kind = TOKEN_LOAD, .job = 1};
-            break;
-        }
-    }
-    fake_step(w, &ev);
-
-    assert_int_equal(job->record.replayed_steps, 57);
-    assert_true(said(w, "the coordinator was started again; on from step 100 "
-                        "(kept in memory), 57 steps again"));
-}
-
-/* --- The same bits --- */
-
-static void test_points__bits_that_differ_stop_the_job(void **state)
-{
-    struct fakeworld *w = *state;
-
-    launch(w, 2);
-    run_until_kept(w, 0);
-    run_to_interval(w, job_of(w)->point.interval + 2);
-    lose_now(w, 1);
-    run_until(w, PHASE_PLACING);
-    w->odd_bits = true; /* the machine that took over is broken */
-    run_until(w, PHASE_PAUSED);
-    fake_run(w, 1000);
-
-    assert_true(said(w, "bits differ at interval 2: "));
-    assert_true(said(w, "state paused: bits differ at interval 2: "));
-    assert_false(job_of(w)->point.used);
-}
-
-static void test_points__bits_that_are_new_are_compared_with_nothing(
-    void **state)
-{
-    struct fakeworld *w = *state;
-
-    launch(w, 2);
-    w->odd_bits = true;
-    fake_run(w, 100000);
-
-    assert_int_equal(w->checks, 0);
-    assert_int_equal(job_of(w)->record.state, JOB_FINISHED);
-}
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_points__is_complete_when_stored_and_held_twice),
         TEST(test_points__needs_the_second_copy_where_there_are_two_workers),
         TEST(test_points__of_one_worker_have_one_copy),
         TEST(test_points__are_asked_for_at_one_percent_of_the_time),
+        TEST(test_points__in_fresh_memory_count_for_a_tenth),
         TEST(test_points__one_that_never_comes_is_given_up),
         TEST(test_points__a_job_goes_back_to_the_buddies_copies),
         TEST(test_points__names_who_gives_the_copies),
@@ -782,17 +404,6 @@ int main(void)
         TEST(test_points__a_record_that_is_not_stored_leaves_the_one_before),
         TEST(test_points__a_later_version_supersedes_them),
         TEST(test_points__wait_for_the_versions_before_them),
-        TEST(test_points__that_workers_cannot_load_are_given_up),
-        TEST(test_points__are_not_gone_back_to_for_ever),
-        TEST(test_points__that_the_store_has_lost_cost_steps_alone),
-        TEST(test_points__are_forgotten_where_a_job_rests),
-        TEST(test_points__of_jobs_that_rest_are_not_wanted),
-        TEST(test_points__of_no_shard_interval_or_term_change_nothing),
-        TEST(test_points__a_new_coordinator_gathers_the_copies),
-        TEST(test_points__what_is_not_there_in_time_is_done_without),
-        TEST(test_points__a_new_coordinator_counts_what_is_computed_again),
-        TEST(test_points__bits_that_differ_stop_the_job),
-        TEST(test_points__bits_that_are_new_are_compared_with_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,7 +14,8 @@ static enum status open_set(const struct files *files,
     struct why why = {.text = said, .size = sizeof(said)};
 
     said[0] = '\0';
-    return examples_init(out, files->dir, "train", outputs, &why);
+    return examples_init(out, &(struct idx_place){.dir = files->dir}, "train",
+                         outputs, &why);
 }
 
 static void write_set(const struct files *files)

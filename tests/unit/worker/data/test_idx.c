@@ -307,7 +307,9 @@ static void test_idx__prefers_the_plain_file(void **state)
     made.bytes[HEADER_BYTES] = 99;
     files_write_packed(files, "file", made.bytes, made.size);
 
-    assert_int_equal(idx_file_init(&file, files->dir, "file", why()),
+    assert_int_equal(idx_file_init(&file,
+                                   &(struct idx_place){.dir = files->dir},
+                                   "file", why()),
                      STATUS_OK);
 
     assert_int_equal(file.idx.items[0], 0);
@@ -322,7 +324,9 @@ static void test_idx__reads_the_packed_file_where_no_plain_one_is(void **state)
     make_images();
     files_write_packed(files, "file", made.bytes, made.size);
 
-    assert_int_equal(idx_file_init(&file, files->dir, "file", why()),
+    assert_int_equal(idx_file_init(&file,
+                                   &(struct idx_place){.dir = files->dir},
+                                   "file", why()),
                      STATUS_OK);
 
     assert_memory_equal(file.bytes, made.bytes, made.size);
@@ -335,7 +339,9 @@ static void test_idx__names_a_missing_file(void **state)
     struct idx_file file = {.bytes = NULL};
     char expected[256];
 
-    assert_int_equal(idx_file_init(&file, files->dir, "file", why()),
+    assert_int_equal(idx_file_init(&file,
+                                   &(struct idx_place){.dir = files->dir},
+                                   "file", why()),
                      STATUS_NOT_FOUND);
 
     (void)snprintf(expected, sizeof(expected),
@@ -353,7 +359,9 @@ static void test_idx__refuses_what_is_not_a_regular_file(void **state)
     files_path(files, "file", "", path);
     assert_int_equal(mkfifo(path, 0600), 0);
 
-    assert_int_equal(idx_file_init(&file, files->dir, "file", why()),
+    assert_int_equal(idx_file_init(&file,
+                                   &(struct idx_place){.dir = files->dir},
+                                   "file", why()),
                      STATUS_INVALID);
 
     assert_non_null(strstr(said, "/file is not a regular file"));
@@ -370,7 +378,9 @@ static void test_idx__refuses_a_file_above_the_cap(void **state)
     files_path(files, "file", "", path);
     assert_int_equal(truncate(path, (off_t)IDX_BYTES_MAX + 1), 0);
 
-    assert_int_equal(idx_file_init(&file, files->dir, "file", why()),
+    assert_int_equal(idx_file_init(&file,
+                                   &(struct idx_place){.dir = files->dir},
+                                   "file", why()),
                      STATUS_INVALID);
 
     assert_non_null(strstr(said, "/file holds more than the 4294967296"));
@@ -385,7 +395,9 @@ static void test_idx__refuses_a_path_too_long(void **state)
     memset(dir, 'd', sizeof(dir));
     dir[sizeof(dir) - 1] = '\0';
 
-    assert_int_equal(idx_file_init(&file, dir, "file", why()), STATUS_INVALID);
+    assert_int_equal(
+        idx_file_init(&file, &(struct idx_place){.dir = dir}, "file", why()),
+        STATUS_INVALID);
 }
 
 static void test_idx__survives_the_failure_of_each_allocation(void **state)
@@ -401,7 +413,8 @@ static void test_idx__survives_the_failure_of_each_allocation(void **state)
 
     while (status != STATUS_OK) {
         mem_fail_at(++n);
-        status = idx_file_init(&file, files->dir, "file", why());
+        status = idx_file_init(&file, &(struct idx_place){.dir = files->dir},
+                               "file", why());
         mem_fail_at(0);
         if (status != STATUS_OK) {
             assert_int_equal(status, STATUS_NO_MEMORY);

@@ -18,8 +18,10 @@ static struct stream *open_stream(const struct data_spec *spec)
     struct stream *stream = NULL;
 
     said[0] = '\0';
-    assert_int_equal(stream_open(spec, SEED, 0, said, sizeof(said), &stream),
-                     STATUS_OK);
+    assert_int_equal(
+        stream_open(&(struct stream_options){.data = spec, .seed = SEED}, said,
+                    sizeof(said), &stream),
+        STATUS_OK);
     return stream;
 }
 

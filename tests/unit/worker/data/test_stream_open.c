@@ -13,8 +13,10 @@ static struct stream *open_stream(const struct data_spec *spec)
     struct stream *stream = NULL;
 
     said[0] = '\0';
-    assert_int_equal(stream_open(spec, SEED, 0, said, sizeof(said), &stream),
-                     STATUS_OK);
+    assert_int_equal(
+        stream_open(&(struct stream_options){.data = spec, .seed = SEED}, said,
+                    sizeof(said), &stream),
+        STATUS_OK);
     return stream;
 }
 
@@ -27,8 +29,11 @@ static void expect_refusal(const struct data_spec *spec,
     const uint64_t live = mem_live();
 
     said[0] = '\0';
-    assert_int_equal(
-        stream_open(spec, SEED, outputs, said, sizeof(said), &stream), status);
+    assert_int_equal(stream_open(&(struct stream_options){.data = spec,
+                                                          .seed = SEED,
+                                                          .outputs = outputs},
+                                 said, sizeof(said), &stream),
+                     status);
     assert_non_null(strstr(said, says));
     assert_null(stream);
     assert_int_equal(mem_live(), live);
@@ -196,7 +201,9 @@ static void test_stream_open__survives_the_failure_of_each_allocation(
     while (status != STATUS_OK) {
         mem_fail_at(++n);
         said[0] = '\0';
-        status = stream_open(&spec, SEED, 0, said, sizeof(said), &stream);
+        status =
+            stream_open(&(struct stream_options){.data = &spec, .seed = SEED},
+                        said, sizeof(said), &stream);
         mem_fail_at(0);
         if (status != STATUS_OK) {
             assert_int_equal(status, STATUS_NO_MEMORY);

@@ -24,6 +24,7 @@ struct place {
     struct vault *vault;
     struct wire_peer peer;
     bool expects;
+    uint64_t bytes_max;
     uint32_t kept_count;
     struct wire_kept kept[KEPT_MAX];
 };
@@ -60,6 +61,7 @@ static void open_place(struct fixture *f, uint32_t i)
                                     .context = f->context,
                                     .endpoint = endpoint,
                                     .owner = place,
+                                    .bytes_max = place->bytes_max,
                                     .expects = on_expects,
                                     .kept = on_kept};
 
@@ -425,6 +427,30 @@ static void test_vault__refuses_a_damaged_copy(void **state)
     assert_int_equal(f->places[0].kept_count, 1);
 }
 
+static void test_vault__takes_no_more_than_it_has_room_for(void **state)
+{
+    struct fixture *f = *state;
+    struct holdings_rule rule = holdings_on_forget(1);
+    struct piece_header first = summed(put_header(0, 2), 0, "left");
+    struct piece_header second = summed(put_header(1, 2), first.sum, "right");
+    struct piece_header more = summed(put_header(0, 1), 0, "m");
+
+    link_close(f->stranger);
+    vault_close(f->places[0].vault);
+    f->places[0].bytes_max = strlen("leftright");
+    open_place(f, 0);
+    connect_stranger(f);
+    more.shard++;
+
+    assert_int_equal(put(f, first, "left"), STATUS_OK);
+    assert_int_equal(put(f, second, "right"), STATUS_OK);
+    assert_int_equal(put(f, more, "m"), STATUS_BUSY);
+    assert_int_equal(f->places[0].kept_count, 1);
+
+    vault_drop(f->places[0].vault, &rule);
+    assert_int_equal(put(f, more, "m"), STATUS_OK);
+}
+
 static void test_vault__wants_the_pieces_in_order(void **state)
 {
     struct fixture *f = *state;
@@ -580,6 +606,7 @@ int main(void)
         TEST(test_vault__gives_a_copy_piece_by_piece),
         TEST(test_vault__says_what_is_missing),
         TEST(test_vault__refuses_a_damaged_copy),
+        TEST(test_vault__takes_no_more_than_it_has_room_for),
         TEST(test_vault__wants_the_pieces_in_order),
         TEST(test_vault__fences_an_older_term),
         TEST(test_vault__outlives_a_peer_that_dies_in_the_middle),

@@ -143,8 +143,8 @@ uninstall:
 clean:
 	rm -rf $(B)
 help:
-	@echo "targets: all run test check tidy asan tsan fuzz bench bench-kills sim soak scale"
-	@echo "         install uninstall clean"
+	@echo "targets: all run test check tidy asan tsan fuzz bench bench-kills"
+	@echo "         bench-store sim soak scale install uninstall clean"
 
 .PHONY: FORCE all bins descriptors run test install uninstall clean help
 -include $(shell test -d $(B) && find $(B) -name '*.d')

@@ -2,6 +2,7 @@
 #include "storage/inside.h"
 
 #include "base/log.h"
+#include "storage/tails.h"
 
 #include <string.h>
 
@@ -26,22 +27,32 @@ static bool is_its_hash(const struct hash *hash, const void *bytes, size_t size)
     return hash_equal(&found, hash);
 }
 
+static bool is_same(const struct chunk_parts *stored, const struct chunk *chunk)
+{
+    const unsigned char *bytes = chunk->bytes;
+
+    return stored->size == chunk->size &&
+           (stored->head.size == 0 ||
+            memcmp(stored->head.bytes, bytes, stored->head.size) == 0) &&
+           (stored->tail.size == 0 ||
+            memcmp(stored->tail.bytes, bytes + stored->head.size,
+                   stored->tail.size) == 0);
+}
+
 /* What is there is compared, not believed: a chunk that has rotted since is
  * replaced, or the new version would rest on it. Comparing costs a fifth of
  * hashing, so a chunk that is there already is the cheapest of all. */
 static enum status put_chunk(struct kv_txn *txn, const struct chunk *chunk)
 {
     const struct key key = key_of_hash(&chunk->hash);
-    struct kv_value stored;
-    enum status status = kv_get(txn, KV_CHUNKS, &key, &stored);
+    struct chunk_parts stored;
+    enum status status = tails_find(txn, &key, &stored);
     bool is_there = status == STATUS_OK;
 
     if (status != STATUS_OK && status != STATUS_NOT_FOUND) {
         return status;
     }
-    if (is_there && stored.size == chunk->size &&
-        (stored.size == 0 ||
-         memcmp(stored.bytes, chunk->bytes, stored.size) == 0)) {
+    if (is_there && is_same(&stored, chunk)) {
         return STATUS_OK;
     }
     if (!is_its_hash(&chunk->hash, chunk->bytes, chunk->size)) {
@@ -51,7 +62,7 @@ static enum status put_chunk(struct kv_txn *txn, const struct chunk *chunk)
     if (is_there) {
         log_chunk("chunk_healed", &chunk->hash);
     }
-    return kv_put(txn, KV_CHUNKS, &key, chunk->bytes, chunk->size);
+    return tails_put(txn, &key, chunk->bytes, chunk->size);
 }
 
 static enum status put_chunks(struct kv_txn *txn, void *owner)
@@ -97,25 +108,27 @@ enum status store_get_chunk(struct store *store,
 {
     const struct key key = key_of_hash(hash);
     struct kv_txn txn;
-    struct kv_value value = {.size = 0};
+    struct chunk_parts parts = {.size = 0};
     enum status status = kv_begin(store->kv, &txn);
 
     if (status != STATUS_OK) {
         return status;
     }
-    status = kv_get(&txn, KV_CHUNKS, &key, &value);
-    if (status == STATUS_OK && value.size > 0 &&
-        value.size <= CHUNK_BYTES_MAX) {
-        memcpy(out, value.bytes, value.size);
+    status = tails_find(&txn, &key, &parts);
+    if (status == STATUS_OK && parts.size > 0 &&
+        parts.size <= CHUNK_BYTES_MAX) {
+        memcpy(out, parts.head.bytes, parts.head.size);
+        memcpy((unsigned char *)out + parts.head.size, parts.tail.bytes,
+               parts.tail.size);
     }
     kv_end(&txn);
     if (status != STATUS_OK) {
         return status;
     }
-    if (value.size > CHUNK_BYTES_MAX || !is_its_hash(hash, out, value.size)) {
+    if (parts.size > CHUNK_BYTES_MAX || !is_its_hash(hash, out, parts.size)) {
         log_chunk("chunk_damaged", hash);
         return STATUS_CORRUPT;
     }
-    *out_size = value.size;
+    *out_size = parts.size;
     return STATUS_OK;
 }

@@ -12,7 +12,7 @@
  * struck. */
 uint64_t fault_at(uint64_t n, int code);
 
-/* kv.c asks before every call: 0, or the code to take instead of calling. */
+/* kv*.c ask before every call: 0, or the code to take instead of calling. */
 int fault_now(void);
 
 #endif /* STORAGE_FAULT_H */

@@ -121,13 +121,15 @@ enum status format_check(struct kv_txn *txn,
 
 /* --- Upgrades --- */
 
-/* Opening the databases has made "dropped"; nothing has been dropped yet. */
-static enum status step_to_2(struct kv_txn *txn)
+/* Opening the databases has made what is new, "dropped" or "tails", and it is
+ * empty: nothing has been dropped or cut yet. */
+static enum status step_by_opening(struct kv_txn *txn)
 {
     return write_release(txn);
 }
 
-static format_step_fn *const steps[FORMAT_NUMBER - 1] = {step_to_2};
+static format_step_fn *const steps[FORMAT_NUMBER - 1] = {step_by_opening,
+                                                         step_by_opening};
 
 enum status format_run(struct kv_txn *txn,
                        format_step_fn *const *list,

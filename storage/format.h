@@ -9,7 +9,9 @@
  *     2   "dropped": what gc has taken away, so that a version's number still
  *         has a meaning; manifests are packed (packing.h; those of format 1 are
  *         read as they are); "points", which a release of format 1 made too;
- *         meta "release": who wrote this format */
+ *         meta "release": who wrote this format
+ *     3   "tails": the ends of chunks (tails.h; chunks of earlier formats have
+ *         none and are read as they are) */
 #ifndef STORAGE_FORMAT_H
 #define STORAGE_FORMAT_H
 
@@ -17,7 +19,7 @@
 
 /* Raised by every change to keys.h, seal.h or what a record holds; then a step
  * from the number before is due in format.c. */
-enum { FORMAT_NUMBER = 2 };
+enum { FORMAT_NUMBER = 3 };
 
 /* Writes the number into a new store, or reads it. UNSUPPORTED, with one
  * sentence in options->why: it is a newer release's, there is none, or an

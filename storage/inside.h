@@ -126,6 +126,9 @@ enum status batch_add(struct batch *batch,
 /* Before the transaction of a batch, in it, and where it has failed. */
 enum status mirrors_write(struct store *store,
                           const struct batch *batch) MUST_CHECK;
+enum status mirrors_put_position(struct kv_txn *txn,
+                                 uint64_t job,
+                                 uint64_t position) MUST_CHECK;
 enum status mirrors_put_positions(struct kv_txn *txn,
                                   struct store *store) MUST_CHECK;
 void mirrors_take_back(struct store *store);

@@ -1,6 +1,6 @@
 /* kv.h - a thin layer over LMDB: sealed records in named databases.
  *
- * The only file of the project that knows LMDB is kv.c. What it adds:
+ * LMDB is known to kv.c, kv_records.c and kv_open.c alone. What they add:
  *
  *   - the map grows by itself: an update that finds it full is undone, the map
  *     doubled and the update run again from its start;
@@ -47,7 +47,8 @@ enum kv_db {
     KV_STATS = 10,
     KV_POINTS = 11,
     KV_DROPPED = 12, /* since format 2 */
-    KV_DBS_COUNT = 13
+    KV_TAILS = 13,   /* since format 3; not sealed */
+    KV_DBS_COUNT = 14
 };
 
 /* "journal"; static. */
@@ -72,7 +73,7 @@ void kv_close(struct kv *kv); /* accepts NULL; after all transactions */
 
 struct MDB_txn;
 
-/* On the caller's stack; the fields are kv.c's. */
+/* On the caller's stack; the fields are for kv*.c alone. */
 struct kv_txn {
     struct kv *kv;
     struct MDB_txn *handle;

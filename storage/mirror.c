@@ -413,25 +413,61 @@ static void directory_of(const char *path, char out[PATH_BYTES_MAX])
     }
 }
 
-/* Opens the file, and puts the name of a new one on the disk. */
-static enum status open_file(struct mirror *mirror)
+/* Puts the names of files on the disk. */
+static enum status sync_directory(struct mirror *mirror)
 {
     char dir[PATH_BYTES_MAX];
     int dir_fd;
     bool synced;
 
     directory_of(mirror->path, dir);
-    (void)mkdir(dir, 0700);
-    mirror->fd = open(mirror->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (mirror->fd < 0) {
-        return fail(mirror, "open");
-    }
     dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     synced = dir_fd >= 0 && fsync(dir_fd) == 0;
     if (dir_fd >= 0) {
         (void)close(dir_fd);
     }
     return synced ? STATUS_OK : fail(mirror, "sync");
+}
+
+/* One that is there is not made: its disk may not be mounted. */
+static enum status open_file(struct mirror *mirror, bool is_new)
+{
+    char dir[PATH_BYTES_MAX];
+
+    if (is_new) {
+        directory_of(mirror->path, dir);
+        (void)mkdir(dir, 0700);
+    }
+    mirror->fd =
+        open(mirror->path, O_RDWR | O_CLOEXEC | (is_new ? O_CREAT : 0), 0600);
+    return mirror->fd < 0 ? fail(mirror, "open") : sync_directory(mirror);
+}
+
+bool mirror_is_gone(const char *path)
+{
+    char dir[PATH_BYTES_MAX];
+    struct stat info;
+
+    if (stat(path, &info) == 0) {
+        return S_ISREG(info.st_mode) && info.st_size == 0;
+    }
+    if (errno != ENOENT) {
+        return false;
+    }
+    directory_of(path, dir);
+    return stat(dir, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+enum status mirror_rename(struct mirror *mirror, const char *path)
+{
+    if (strlen(path) >= PATH_BYTES_MAX) {
+        return STATUS_INVALID;
+    }
+    if (rename(mirror->path, path) != 0) {
+        return fail(mirror, "rename");
+    }
+    (void)snprintf(mirror->path, sizeof(mirror->path), "%s", path);
+    return sync_directory(mirror);
 }
 
 static enum status count_batch(void *owner,
@@ -489,12 +525,15 @@ static enum status take_over(struct mirror *mirror, uint64_t position)
 static enum status open_all(struct mirror *mirror,
                             const struct mirror_options *options)
 {
-    enum status status = open_file(mirror);
+    enum status status = open_file(mirror, options->position == 0);
     const char *why = strerror(mirror->error);
 
     if (status == STATUS_OK) {
         status = take_over(mirror, options->position);
-        why = status == STATUS_CORRUPT ? "it is not what this store has written"
+        why = status == STATUS_CORRUPT
+                  ? "it is not what this store has written, or is damaged. "
+                    "Move it away, and resume the job: the mirror is then "
+                    "written anew from the store"
               : status == STATUS_CONFLICT ? "it holds a mirror already"
               : status == STATUS_STALE
                   ? "it has gone further than this store, so another copy of "

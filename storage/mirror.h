@@ -31,12 +31,12 @@ enum {
     MIRROR_PAYLOAD_BYTES_MAX = 256 << 20
 };
 
-/* Makes the file and the directory above it where they are not there; cuts off
- * what lies behind position, and reads which chunks it has. CORRUPT: shorter
- * than position, or not made of entries. CONFLICT: position is 0, but it holds
- * something. STALE: more lies behind than a crash leaves, so another store
- * goes on with it. INVALID: a path too long. IO, FULL, NO_MEMORY. why gets one
- * sentence. */
+/* position 0 makes the file and the directory above it where they are not
+ * there; else cuts off what lies behind position, and reads which chunks it
+ * has. CORRUPT: shorter than position, or not made of entries. CONFLICT:
+ * position is 0, but it holds something. STALE: more lies behind than a crash
+ * leaves, so another store goes on with it. INVALID: a path too long. IO, FULL,
+ * NO_MEMORY. why gets one sentence. */
 struct mirror_options {
     const char *path;
     uint64_t position; /* what of it counts; 0: a new mirror */
@@ -46,6 +46,13 @@ struct mirror_options {
 enum status mirror_open(const struct mirror_options *options,
                         struct mirror **out) MUST_CHECK;
 void mirror_close(struct mirror *mirror); /* accepts NULL */
+
+/* Nothing is at path, or an empty file, but the directory is there: who made it
+ * wants a mirror in it. Without the directory the disk may not be mounted. */
+bool mirror_is_gone(const char *path);
+/* Gives the file another name, in the same directory; it is on the disk when
+ * this returns OK. IO. */
+enum status mirror_rename(struct mirror *mirror, const char *path) MUST_CHECK;
 
 /* Bytes written; what mirror_open wants when all of them count. */
 uint64_t mirror_position(const struct mirror *mirror);

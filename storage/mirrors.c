@@ -1,4 +1,4 @@
-/* mirrors.c - the mirrors of a store's jobs, and stores made from mirrors.
+/* mirrors.c - the mirrors of a store's jobs. rebuild.c makes stores from them.
  *
  * Order: chunks and operations go into the file and are synced, then the
  * store's transaction is applied, which also moves the mirror's position. One
@@ -12,10 +12,12 @@
 #include "base/mem.h"
 #include "storage/batchcode.h"
 #include "storage/mirror.h"
+#include "storage/refill.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* --- Positions --- */
 
@@ -50,9 +52,9 @@ static enum status get_position(struct store *store,
     return reader.failed ? STATUS_CORRUPT : STATUS_OK;
 }
 
-static enum status put_position(struct kv_txn *txn,
-                                uint64_t job,
-                                uint64_t position)
+enum status mirrors_put_position(struct kv_txn *txn,
+                                 uint64_t job,
+                                 uint64_t position)
 {
     const struct key key = key_of_position(job);
     unsigned char bytes[sizeof(uint64_t)];
@@ -71,7 +73,8 @@ enum status mirrors_put_positions(struct kv_txn *txn, struct store *store)
         const struct mirrored *m = &store->mirrors[i];
 
         if (m->mirror != NULL && m->touched) {
-            status = put_position(txn, m->job, mirror_position(m->mirror));
+            status =
+                mirrors_put_position(txn, m->job, mirror_position(m->mirror));
         }
     }
     return status;
@@ -389,6 +392,72 @@ static struct mirrored *find_place(struct store *store, uint64_t job)
     return free_place;
 }
 
+/* One whose mirror is written anew. */
+struct renewal {
+    uint64_t job;
+    uint64_t position;
+};
+
+static enum status put_renewal(struct kv_txn *txn, void *owner)
+{
+    const struct renewal *renewal = owner;
+
+    return mirrors_put_position(txn, renewal->job, renewal->position);
+}
+
+/* Under another name until it is whole and the store knows its end: a crash
+ * before the last step leaves no mirror, and it is begun anew once more. */
+static enum status write_anew(struct store *store,
+                              uint64_t job,
+                              struct mirror *mirror,
+                              const char *path)
+{
+    struct renewal renewal = {.job = job};
+    enum status status = refill_write(store, job, mirror);
+
+    renewal.position = mirror_position(mirror);
+    if (status == STATUS_OK) {
+        status = kv_update(store->kv, put_renewal, &renewal);
+    }
+    return status == STATUS_OK ? mirror_rename(mirror, path) : status;
+}
+
+/* The mirror is lost: all of the job goes into a new one. */
+static enum status begin_anew(struct store *store,
+                              uint64_t job,
+                              const struct mirror_options *options,
+                              struct mirror **out)
+{
+    char aside[PATH_BYTES_MAX];
+    struct mirror_options new_options = *options;
+    struct mirror *mirror = NULL;
+    int size = snprintf(aside, sizeof(aside), "%s.new", options->path);
+    enum status status = STATUS_INVALID;
+
+    new_options.path = aside;
+    new_options.position = 0;
+    if (size > 0 && (size_t)size < sizeof(aside)) {
+        (void)unlink(aside); /* what a crash has left */
+        status = mirror_open(&new_options, &mirror);
+    }
+    if (status == STATUS_OK) {
+        status = write_anew(store, job, mirror, options->path);
+    }
+    if (status == STATUS_OK) {
+        log_line(LOG_WARN, "storage", "mirror_begun_anew",
+                 "job=j%" PRIu64 " path=\"%s\" bytes=%" PRIu64, job,
+                 options->path, mirror_position(mirror));
+        *out = mirror;
+        return STATUS_OK;
+    }
+    mirror_close(mirror);
+    (void)unlink(aside);
+    (void)snprintf(options->why, options->why_size,
+                   "the mirror %.*s is gone and cannot be written anew: %s",
+                   ERROR_BYTES_MAX - 128, options->path, status_text(status));
+    return status;
+}
+
 enum status store_mirror(struct store *store,
                          uint64_t job,
                          const char *path,
@@ -412,7 +481,9 @@ enum status store_mirror(struct store *store,
     }
     status = get_position(store, job, &options.position);
     if (status == STATUS_OK) {
-        status = mirror_open(&options, &m->mirror);
+        status = options.position > 0 && mirror_is_gone(path)
+                     ? begin_anew(store, job, &options, &m->mirror)
+                     : mirror_open(&options, &m->mirror);
     }
     if (status != STATUS_OK) {
         log_line(LOG_ERROR, "storage", "mirror_refused",
@@ -443,122 +514,4 @@ void mirrors_close(struct store *store)
         mirror_close(store->mirrors[i].mirror);
         store->mirrors[i].mirror = NULL;
     }
-}
-
-/* --- Rebuilding --- */
-
-struct rebuild {
-    struct store *store;
-    struct store_rebuilt *out;
-};
-
-static enum status raise_life(struct kv_txn *txn, void *owner)
-{
-    const struct key key = key_of_name("life");
-    unsigned char bytes[sizeof(uint64_t)];
-    struct writer writer;
-
-    writer_init(&writer, bytes, sizeof(bytes));
-    write_u64(&writer, *(const uint64_t *)owner);
-    return kv_put(txn, KV_COUNTERS, &key, bytes, sizeof(bytes));
-}
-
-static enum status apply_batch(struct rebuild *rebuild,
-                               const void *bytes,
-                               size_t size)
-{
-    struct store_rebuilt *out = rebuild->out;
-    struct batchcode_origin origin = {.life = 0};
-    struct batch *batch = NULL;
-    enum status status = batch_open(&batch);
-
-    if (status == STATUS_OK) {
-        status = batchcode_decode(bytes, size, batch, &origin);
-    }
-    if (status == STATUS_OK) {
-        status = store_apply(rebuild->store, batch);
-    }
-    if (status == STATUS_OK && origin.life > out->life) {
-        status = kv_update(rebuild->store->kv, raise_life, &origin.life);
-        out->life = origin.life;
-    }
-    batch_close(batch);
-    out->job = origin.job;
-    out->batches++;
-    return status;
-}
-
-static enum status apply_entry(void *owner,
-                               enum mirror_kind kind,
-                               const struct hash *hash,
-                               const unsigned char *payload,
-                               size_t size)
-{
-    struct rebuild *rebuild = owner;
-
-    if (kind == MIRROR_BATCH) {
-        return apply_batch(rebuild, payload, size);
-    }
-    rebuild->out->chunks++;
-    return store_put_chunks(
-        rebuild->store,
-        &(struct chunk){.hash = *hash, .bytes = payload, .size = size}, 1);
-}
-
-/* What is behind it is cut off when the job goes on with this mirror. */
-static enum status put_end(struct kv_txn *txn, void *owner)
-{
-    const struct store_rebuilt *rebuilt = owner;
-
-    return put_position(txn, rebuilt->job, rebuilt->bytes);
-}
-
-enum status store_rebuild(struct store *store,
-                          const char *path,
-                          struct store_rebuilt *out)
-{
-    struct rebuild rebuild = {.store = store, .out = out};
-    enum status status = STATUS_OK;
-
-    *out = (struct store_rebuilt){.job = 0};
-    status = mirror_scan(path, apply_entry, &rebuild, &out->bytes, &out->lost);
-    if (status == STATUS_OK && out->job != 0) {
-        status = kv_update(store->kv, put_end, out);
-    }
-    return status;
-}
-
-/* Ends the scan at the first transaction, by a status that no scan has. */
-static enum status find_job(void *owner,
-                            enum mirror_kind kind,
-                            const struct hash *hash,
-                            const unsigned char *payload,
-                            size_t size)
-{
-    struct batchcode_origin origin = {.life = 0};
-    struct batch *batch = NULL;
-    enum status status = STATUS_OK;
-
-    (void)hash;
-    if (kind != MIRROR_BATCH) {
-        return STATUS_OK;
-    }
-    status = batch_open(&batch);
-    if (status == STATUS_OK) {
-        status = batchcode_decode(payload, size, batch, &origin);
-    }
-    batch_close(batch);
-    *(uint64_t *)owner = origin.job;
-    return status == STATUS_OK ? STATUS_DEADLINE : status;
-}
-
-enum status store_mirror_job(const char *path, uint64_t *out_job)
-{
-    uint64_t end = 0;
-    uint64_t left = 0;
-    enum status status = STATUS_OK;
-
-    *out_job = 0;
-    status = mirror_scan(path, find_job, out_job, &end, &left);
-    return status == STATUS_DEADLINE ? STATUS_OK : status;
 }

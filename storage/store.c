@@ -260,9 +260,9 @@ static bool add_size(void *owner, const struct kv_item *item)
  * bytes themselves are not read. */
 enum status store_usage(struct store *store, struct store_usage *out)
 {
-    const struct kv_range all = {.db = KV_CHUNKS,
-                                 .from = key_of_hash(&(struct hash){{0}}),
-                                 .prefix_size = 0};
+    const struct key first = key_of_hash(&(struct hash){{0}});
+    const struct kv_range heads = {.db = KV_CHUNKS, .from = first};
+    const struct kv_range tails = {.db = KV_TAILS, .from = first};
     struct kv_usage usage;
     struct kv_txn txn;
     uint64_t chunk_bytes = 0;
@@ -273,7 +273,10 @@ enum status store_usage(struct store *store, struct store_usage *out)
     }
     status = kv_measure(&txn, &usage);
     if (status == STATUS_OK) {
-        status = kv_scan(&txn, &all, add_size, &chunk_bytes);
+        status = kv_scan(&txn, &heads, add_size, &chunk_bytes);
+    }
+    if (status == STATUS_OK) {
+        status = kv_scan(&txn, &tails, add_size, &chunk_bytes);
     }
     kv_end(&txn);
     if (status == STATUS_OK) {

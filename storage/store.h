@@ -115,7 +115,9 @@ enum status store_apply(struct store *store,
 /* From the next store_apply on, what it does to job is also written to a file
  * at path, with the chunks that its versions name, and is there before it
  * returns (see mirror.h); a mirror that cannot be written fails the batch. The
- * path of a job is for the caller to choose, once and for all. CONFLICT: the
+ * path of a job is for the caller to choose, once and for all. A mirror that
+ * there was and that is gone, while its directory is there, is written anew
+ * from the store, which takes as long as copying the job. CONFLICT: the
  * file holds another mirror. CORRUPT: it has been touched. BUSY: JOBS_MAX jobs
  * have one. IO, FULL, INVALID, NO_MEMORY. why gets one sentence. On the
  * writer's thread. */

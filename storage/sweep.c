@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "proto/version.h"
 #include "storage/inside.h"
+#include "storage/tails.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -29,6 +30,7 @@ struct sweep {
     struct sweep_result result;
 
     /* While a step runs: */
+    struct kv_txn *txn; /* to read */
     size_t seen;
     size_t seen_bytes;
     enum status status;
@@ -176,6 +178,7 @@ static enum status walk(struct sweep *sweep, enum kv_db db, kv_scan_fn *visit)
     if (status != STATUS_OK) {
         return status;
     }
+    sweep->txn = &txn;
     status = kv_scan(&txn, &range, visit, sweep);
     kv_end(&txn);
     return status == STATUS_OK ? sweep->status : status;
@@ -220,6 +223,17 @@ static bool may_go(struct sweep *sweep, const struct kv_item *item)
     return true;
 }
 
+/* A tail that cannot be read is none: the chunk goes all the same. */
+static uint64_t size_of(struct sweep *sweep, const struct kv_item *item)
+{
+    struct chunk_parts parts;
+
+    return tails_follow(sweep->txn, &item->key, &item->value, &parts) ==
+                   STATUS_OK
+               ? parts.size
+               : item->value.size;
+}
+
 static bool visit_to_count(void *owner, const struct kv_item *item)
 {
     struct sweep *sweep = owner;
@@ -229,7 +243,7 @@ static bool visit_to_count(void *owner, const struct kv_item *item)
     }
     if (may_go(sweep, item)) {
         sweep->result.chunks++;
-        sweep->result.bytes += item->value.size;
+        sweep->result.bytes += size_of(sweep, item);
     }
     return !note_seen(sweep, item, LOOK_CHUNKS, SIZE_MAX);
 }
@@ -255,7 +269,7 @@ static bool visit_to_delete(void *owner, const struct kv_item *item)
     }
     if (may_go(sweep, item)) {
         sweep->doomed[sweep->doomed_count++] = item->key;
-        sweep->doomed_bytes += item->value.size;
+        sweep->doomed_bytes += size_of(sweep, item);
     }
     return !note_seen(sweep, item, LOOK_CHUNKS, SIZE_MAX) &&
            sweep->doomed_count < DELETE_CHUNKS;
@@ -267,7 +281,7 @@ static enum status delete_doomed(struct kv_txn *txn, void *owner)
     enum status status = STATUS_OK;
 
     for (size_t i = 0; i < sweep->doomed_count && status == STATUS_OK; i++) {
-        status = kv_delete(txn, KV_CHUNKS, &sweep->doomed[i]);
+        status = tails_delete(txn, &sweep->doomed[i]);
     }
     return status;
 }

@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "proto/version.h"
+#include "storage/tails.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -54,20 +55,49 @@ static void fault(struct walk *walk, const char *format, ...)
 
 /* --- The checks, one for each kind of record --- */
 
+/* The hash of both parts, one after the other. */
+static enum status hash_parts(const struct chunk_parts *parts, struct hash *out)
+{
+    unsigned char *bytes = NULL;
+
+    if (parts->tail.size == 0) {
+        hash_bytes(parts->head.bytes, parts->head.size, out);
+        return STATUS_OK;
+    }
+    bytes = mem_new(parts->size);
+    if (bytes == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    memcpy(bytes, parts->head.bytes, parts->head.size);
+    memcpy(bytes + parts->head.size, parts->tail.bytes, parts->tail.size);
+    hash_bytes(bytes, parts->size, out);
+    mem_free(bytes);
+    return STATUS_OK;
+}
+
 static void check_chunk(struct walk *walk, const struct kv_item *item)
 {
     struct hash wanted;
     struct hash found;
+    struct chunk_parts parts;
     char hex[17];
+    enum status status =
+        tails_follow(walk->txn, &item->key, &item->value, &parts);
 
+    if (status == STATUS_OK) {
+        status = hash_parts(&parts, &found);
+    }
+    if (status != STATUS_OK) {
+        walk->status = status;
+        return;
+    }
     walk->verdict.chunks++;
-    walk->verdict.bytes += item->value.size;
+    walk->verdict.bytes += parts.size;
     if (item->key.size != HASH_BYTES) {
         fault(walk, "a chunk has a key that is no hash");
         return;
     }
     memcpy(wanted.b, item->key.b, HASH_BYTES);
-    hash_bytes(item->value.bytes, item->value.size, &found);
     if (!hash_equal(&wanted, &found)) {
         hash_hex(&wanted, 8, hex);
         fault(walk, "chunk %s: its bytes do not match its hash", hex);
@@ -127,8 +157,8 @@ static void check_named_chunk(struct walk *walk,
                               const struct chunk_place *place)
 {
     const struct key key = key_of_hash(&place->tensor->chunks[place->index]);
-    struct kv_value value;
-    enum status status = kv_get(walk->txn, KV_CHUNKS, &key, &value);
+    struct chunk_parts parts;
+    enum status status = tails_find(walk->txn, &key, &parts);
 
     if (status == STATUS_NOT_FOUND) {
         chunk_fault(walk, place, "is missing");
@@ -136,7 +166,7 @@ static void check_named_chunk(struct walk *walk,
         chunk_fault(walk, place, "cannot be read");
     } else if (status != STATUS_OK) {
         walk->status = status;
-    } else if (value.size != wanted_size(place->tensor, place->index)) {
+    } else if (parts.size != wanted_size(place->tensor, place->index)) {
         chunk_fault(walk, place, "has not the size of its place");
     }
 }

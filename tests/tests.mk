@@ -15,7 +15,8 @@ tsan:
 	@$(SANENV) $(MAKE) --no-print-directory B=$(B)/tsan SAN=thread \
 	    OPT="-O1 -g" unit-threads
 unit-threads: $(addprefix $(B)/tests/unit/,base/test_jobs \
-    storage/test_gate storage/test_threads storage/test_verify)
+    storage/test_gate storage/test_threads storage/test_verify \
+    storage/test_reads)
 	@tests/cmocka.sh $^
 
 # The two cores in one process: SEED=n replays a seed, STEPS=m events of it.
@@ -83,7 +84,19 @@ bench-kills: all
 	@CAJAL_BIN=$(abspath $(B))/bin /usr/bin/python3 -B \
 	    tests/bench/kills.py $(KILLS) $(ROUNDS)
 
+# How much larger than its tensors a store is. VERSIONS of the small models,
+# LARGE of one of 10 million parameters (40 MB each at the most).
+VERSIONS ?= 1000
+LARGE ?= 60
+$(B)/tests/bench/storesize: $(B)/obj/tests/bench/storesize.o \
+    $(call archives,storage proto base)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -o $@ $^ $(LDFLAGS_ALL) $(LDLIBS)
+bench-store: $(B)/tests/bench/storesize
+	@$< $(VERSIONS) $(LARGE)
+
 check: unit tidy fuzz contract
 
-.PHONY: sim soak scale unit-build unit asan tsan unit-threads tidy fuzz fuzz-build \
-    contract check bench bench-kills
+.PHONY: sim soak scale unit-build unit asan tsan unit-threads tidy fuzz \
+    fuzz-build contract check bench bench-kills bench-store

@@ -6,7 +6,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-enum { KILLS = 20, RECORDS = 5 };
+enum { KILLS = 20, MIRROR_KILLS = 8, RECORDS = 5 };
 
 /* One commit i: a chunk ahead, then, in one batch, a version that names it,
  * journal records, a stat and the head. */
@@ -40,11 +40,16 @@ static enum status commit(struct store *store, uint64_t i)
 }
 
 /* Commits until it is killed; tells each commit that was acknowledged. */
-static void commit_for_ever(struct fixture *f, int told)
+static void commit_for_ever(struct fixture *f, bool mirrored, int told)
 {
     uint64_t i = 0;
+    char path[128];
     enum status status = fixture_open_as(f, TINY_MAP_BYTES, NULL);
 
+    fixture_path(f, "job.mirror", path);
+    if (status == STATUS_OK && mirrored) {
+        status = store_mirror(f->store, 1, path, f->why, sizeof(f->why));
+    }
     if (status == STATUS_OK) {
         status = store_last_version(f->store, 1, &i);
     }
@@ -60,7 +65,7 @@ static void commit_for_ever(struct fixture *f, int told)
 
 /* Lets the child acknowledge so many commits, kills it wherever it is then,
  * and returns the newest that it has acknowledged. */
-static uint64_t run_and_kill(struct fixture *f, int commits)
+static uint64_t run_and_kill(struct fixture *f, int commits, bool mirrored)
 {
     uint64_t acknowledged = 0;
     uint64_t i = 0;
@@ -72,7 +77,7 @@ static uint64_t run_and_kill(struct fixture *f, int commits)
     child = fork();
     if (child == 0) {
         close(told[0]);
-        commit_for_ever(f, told[1]);
+        commit_for_ever(f, mirrored, told[1]);
     }
     close(told[1]);
     for (int n = 0; n < commits; n++) {
@@ -141,8 +146,39 @@ static void test_crash__every_commit_is_whole_or_not_there(void **state)
     struct fixture *f = *state;
 
     for (int n = 0; n < KILLS; n++) {
-        uint64_t acknowledged = run_and_kill(f, 1 + n * 7 % 20);
+        uint64_t acknowledged = run_and_kill(f, 1 + n * 7 % 20, false);
 
+        fixture_open(f);
+        assert_whole(f, acknowledged);
+        fixture_close(f);
+    }
+}
+
+/* A store made from the mirror has what was acknowledged, and perhaps one more:
+ * the mirror is written first. */
+static void assert_mirrored(struct fixture *f, uint64_t acknowledged)
+{
+    static struct fixture other;
+    struct store_rebuilt rebuilt;
+    char path[128];
+
+    fixture_path(f, "job.mirror", path);
+    (void)snprintf(other.dir, sizeof(other.dir), "%.40s/again", f->dir);
+    fixture_open(&other);
+    assert_int_equal(store_rebuild(other.store, path, &rebuilt), STATUS_OK);
+    assert_whole(&other, acknowledged);
+    fixture_close(&other);
+    fixture_empty(open(other.dir, O_RDONLY | O_DIRECTORY));
+}
+
+static void test_crash__a_mirror_has_every_commit(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int n = 0; n < MIRROR_KILLS; n++) {
+        uint64_t acknowledged = run_and_kill(f, 1 + n * 7 % 10, true);
+
+        assert_mirrored(f, acknowledged);
         fixture_open(f);
         assert_whole(f, acknowledged);
         fixture_close(f);
@@ -155,6 +191,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             test_crash__every_commit_is_whole_or_not_there, fixture_setup,
             fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_crash__a_mirror_has_every_commit,
+                                        fixture_setup, fixture_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -166,7 +166,7 @@ static enum status step_c(struct kv_txn *txn)
 {
     (void)txn;
     strncat(story, "3-4 ", sizeof(story) - strlen(story) - 1);
-    return strlen(story) > 20 ? STATUS_OK : STATUS_CORRUPT;
+    return strlen(story) < 8 ? STATUS_OK : STATUS_CORRUPT;
 }
 
 static format_step_fn *const steps[] = {step_a, step_b, step_c};
@@ -202,16 +202,16 @@ static void test_format__goes_step_by_step(void **state)
     kv_end(&txn);
 
     story[0] = '\0';
-    upgrade = (struct upgrade){2, 3};
+    upgrade = (struct upgrade){3, 4};
     assert_int_equal(kv_update(f->store->kv, run, &upgrade), STATUS_OK);
-    assert_string_equal(story, "2-3 ");
+    assert_string_equal(story, "3-4 ");
     fixture_close(f);
-    assert_int_equal(format_of(f, &has_dropped), 3);
+    assert_int_equal(format_of(f, &has_dropped), 4);
     assert_int_equal(fixture_open_as(f, TINY_MAP_BYTES, NULL),
                      STATUS_UNSUPPORTED);
-    assert_non_null(strstr(f->why, "has format 3, written by release "));
-    assert_non_null(strstr(f->why, "reads formats up to 2. Use release "));
-    assert_int_equal(format_of(f, &has_dropped), 3); /* as it was */
+    assert_non_null(strstr(f->why, "has format 4, written by release "));
+    assert_non_null(strstr(f->why, "reads formats up to 3. Use release "));
+    assert_int_equal(format_of(f, &has_dropped), 4); /* as it was */
 }
 
 int main(void)

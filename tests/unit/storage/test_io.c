@@ -101,10 +101,23 @@ int ftruncate(int fd, off_t size)
 
 /* --- The life of a store, each write of which fails once --- */
 
+static bool mirrored; /* the job has a mirror, too */
+
 static void plan(uint64_t n, enum io_fault fault)
 {
     planned = fault;
     countdown = n;
+}
+
+/* After each failure the next process opens it, too. */
+static enum status open_mirror(struct fixture *f)
+{
+    char path[128];
+
+    fixture_path(f, "job.mirror", path);
+    return mirrored
+               ? store_mirror(f->store, NAMED_JOB, path, f->why, sizeof(f->why))
+               : STATUS_OK;
 }
 
 /* Versions 1 to 3 are there. One step on: a chunk, version 4, version 1 away,
@@ -117,8 +130,11 @@ static enum status step(struct fixture *f)
     struct sweep *sweep = NULL;
     uint64_t dropped = 0;
     bool done = false;
-    enum status status = store_put_chunks(f->store, &chunk, 1);
+    enum status status = open_mirror(f);
 
+    if (status == STATUS_OK) {
+        status = store_put_chunks(f->store, &chunk, 1);
+    }
     if (status == STATUS_OK) {
         status = try_named(f, 4, chunks);
     }
@@ -161,11 +177,14 @@ static void assert_nothing_lost(struct fixture *f)
 static void fail_each(struct fixture *f, enum io_fault fault)
 {
     enum status status = STATUS_IO;
+    bool struck = true;
     uint64_t n = 0;
 
-    for (n = 1; status != STATUS_OK; n++) {
+    /* A mirror goes on after a short write, so that not each one is told. */
+    for (n = 1; struck; n++) {
         plan(n, fault);
         status = step(f);
+        struck = countdown == 0;
         plan(0, IO_NONE);
         assert_true(status == STATUS_OK || status == STATUS_IO ||
                     status == STATUS_FULL);
@@ -179,6 +198,7 @@ static void fail_each(struct fixture *f, enum io_fault fault)
             assert_nothing_lost(f);
         }
     }
+    assert_int_equal(status, STATUS_OK);
     assert_true(n > 4);
     assert_false(has_chunk(f, hash_of(1, 5000)));
 }
@@ -201,6 +221,62 @@ static void test_io__short_writes_lose_nothing(void **state)
     fail_each(*state, IO_SHORT);
 }
 
+/* A store made from the mirror has all three versions that are left. */
+static void assert_mirror_whole(struct fixture *f)
+{
+    static struct fixture other;
+    struct store_rebuilt rebuilt;
+    char path[128];
+    uint64_t head = 0;
+
+    fixture_path(f, "job.mirror", path);
+    (void)snprintf(other.dir, sizeof(other.dir), "%.40s/again", f->dir);
+    fixture_open(&other);
+    assert_int_equal(store_rebuild(other.store, path, &rebuilt), STATUS_OK);
+    assert_int_equal(rebuilt.lost, 0);
+    assert_int_equal(store_get_ref(other.store, NAMED_JOB, "head", &head),
+                     STATUS_OK);
+    assert_int_equal(head, 4);
+    assert_true(has_chunk(&other, hash_of(0, 3000)));
+    assert_true(has_chunk(&other, hash_of(4, 60000)));
+    fixture_close(&other);
+}
+
+/* Also where its directory is new, and it is written anew. */
+static void fail_each_mirrored(struct fixture *f,
+                               enum io_fault fault,
+                               bool lost)
+{
+    char path[128];
+
+    mirrored = true;
+    assert_int_equal(open_mirror(f), STATUS_OK);
+    commit_versions(f, 3);
+    if (lost) {
+        store_unmirror(f->store, NAMED_JOB);
+        fixture_path(f, "job.mirror", path);
+        assert_int_equal(unlink(path), 0);
+    }
+    fail_each(f, fault);
+    assert_mirror_whole(f);
+    mirrored = false;
+}
+
+static void test_io__errors_with_a_mirror_lose_nothing(void **state)
+{
+    fail_each_mirrored(*state, IO_ERROR, false);
+}
+
+static void test_io__a_full_disk_with_a_mirror_loses_nothing(void **state)
+{
+    fail_each_mirrored(*state, IO_NO_SPACE, true);
+}
+
+static void test_io__short_writes_with_a_mirror_lose_nothing(void **state)
+{
+    fail_each_mirrored(*state, IO_SHORT, true);
+}
+
 /* The functions above are those that LMDB calls. */
 static void test_io__lmdb_writes_through_here(void **state)
 {
@@ -220,6 +296,9 @@ int main(void)
         TEST(test_io__errors_lose_nothing),
         TEST(test_io__a_full_disk_loses_nothing),
         TEST(test_io__short_writes_lose_nothing),
+        TEST(test_io__errors_with_a_mirror_lose_nothing),
+        TEST(test_io__a_full_disk_with_a_mirror_loses_nothing),
+        TEST(test_io__short_writes_with_a_mirror_lose_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

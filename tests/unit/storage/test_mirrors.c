@@ -342,7 +342,7 @@ static void test_mirrors__that_are_gone_refuse_the_batch(void **state)
 
     assert_int_equal(commit(f, 2), STATUS_IO);
     assert_non_null(store_mirror_fault(f->store, &job));
-    assert_int_equal(commit(f, 2), STATUS_CORRUPT); /* an empty one is none */
+    assert_int_equal(commit(f, 2), STATUS_CORRUPT); /* not made anew: texts */
     assert_head(f, JOB, 1);
 }
 

@@ -101,25 +101,26 @@ endef
 $(foreach b,$(BINS),$(eval $(call bin_rules,$(b))))
 
 # tests/unit/FOLDER/test_NOUN.c is linked with FOLDER and what that may use,
-# and with the folder's files that are no tests; tests/integration with
-# everything; tests/sim with the two cores (tests/tests.mk).
+# and with the folder's files that are no tests; tests/integration likewise,
+# with everything; tests/sim with the two cores (tests/tests.mk).
 UNIT := $(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c)
 WHOLE := $(wildcard tests/integration/test_*.c)
 UNIT_BINS := $(UNIT:%.c=$(B)/%)
 WHOLE_BINS := $(WHOLE:%.c=$(B)/%)
 TEST_BINS := $(UNIT_BINS) $(WHOLE_BINS) \
     $(addprefix $(B)/tests/sim/,test_sim test_crowd)
-helpers = $(patsubst %.c,$(B)/obj/%.o,$(filter-out tests/unit/$(1)test_%, \
-    $(wildcard tests/unit/$(1)*.c)))
+helpers = $(patsubst %.c,$(B)/obj/%.o,$(filter-out tests/$(1)test_%, \
+    $(wildcard tests/$(1)*.c)))
 FUZZ_BINS := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 uses_of = $(USES_$(patsubst %/,%,$(dir $(1))))
 $(UNIT_BINS): $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o \
-    $$(call helpers,$$(dir $$*)) $$(call archives,$$(call uses_of,$$*))
+    $$(call helpers,unit/$$(dir $$*)) $$(call archives,$$(call uses_of,$$*))
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) -o $@ $^ $(LDFLAGS_ALL) -lcmocka $(LDLIBS)
-$(WHOLE_BINS): $(B)/tests/%: $(B)/obj/tests/%.o $(call archives,client \
+$(WHOLE_BINS): $(B)/tests/%: $(B)/obj/tests/%.o \
+    $(call helpers,integration/) $(call archives,client \
     coordinator/shell coordinator/core storage worker/shell worker/core \
     worker/model worker/data proto base)
 	@mkdir -p $(@D)

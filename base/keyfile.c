@@ -2,6 +2,7 @@
 
 #include "base/conf.h"
 #include "base/mem.h"
+#include "base/path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -58,19 +59,6 @@ static enum status tell_errno(char *why, size_t why_size, const char *path)
     (void)snprintf(why, why_size, "%s cannot be read: %s.", path,
                    strerror(errno));
     return status;
-}
-
-enum status keyfile_check(const char *path,
-                          enum keyfile_kind kind,
-                          char *why,
-                          size_t why_size)
-{
-    struct stat info;
-
-    if (stat(path, &info) != 0) {
-        return tell_errno(why, why_size, path);
-    }
-    return judge(&info, path, kind, why, why_size);
 }
 
 /* Reads to the end, or one byte more than may be. */
@@ -168,9 +156,7 @@ enum status keyfile_path(const char *dir,
                          const char *name,
                          char out[PATH_BYTES_MAX])
 {
-    int length = snprintf(out, PATH_BYTES_MAX, "%s/%s", dir, name);
-
-    return length >= 0 && length < PATH_BYTES_MAX ? STATUS_OK : STATUS_INVALID;
+    return PATH_JOIN(out, PATH_BYTES_MAX, dir, "/", name);
 }
 
 enum status keyfile_default_dir(char out[PATH_BYTES_MAX])

@@ -25,21 +25,15 @@ enum keyfile_kind {
     KEYFILE_SECRET      /* and nobody else may read it */
 };
 
-/* Is it a file that we may rely on? NOT_FOUND; REFUSED: of another user (root
- * is trusted), or its mode is too open; INVALID: no regular file; IO. why gets
- * a sentence. */
-enum status keyfile_check(const char *path,
-                          enum keyfile_kind kind,
-                          char *why,
-                          size_t why_size) MUST_CHECK;
-
 struct keyfile {
     char *text; /* size bytes and a NUL; keyfile_free */
     size_t size;
 };
 
-/* The whole file, after the same checks on the very file that is read. And
- * INVALID: more than bytes_max, or with a NUL in it. NO_MEMORY. */
+/* The whole file, if it is one that we may rely on. NOT_FOUND; REFUSED: of
+ * another user (root is trusted), or its mode is too open; INVALID: no regular
+ * file, more than bytes_max, or with a NUL in it; IO; NO_MEMORY. why gets a
+ * sentence. */
 enum status keyfile_read(const char *path,
                          enum keyfile_kind kind,
                          size_t bytes_max,

@@ -4,6 +4,7 @@
 
 #include "base/conf.h"
 #include "base/hash.h"
+#include "base/path.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,27 +16,6 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-/* Writes the parts one after the other. INVALID: they do not fit. */
-static enum status join(char *out, size_t size, const char *const *parts)
-{
-    size_t used = 0;
-
-    for (; *parts != NULL; parts++) {
-        size_t length = strlen(*parts);
-
-        if (length >= size - used) {
-            return STATUS_INVALID;
-        }
-        memcpy(out + used, *parts, length);
-        used += length;
-    }
-    out[used] = '\0';
-    return STATUS_OK;
-}
-
-#define JOIN(out, size, ...)                                                   \
-    join(out, size, (const char *const[]){__VA_ARGS__, NULL})
 
 /* The XDG rules: a variable that is empty or relative counts as not set. */
 static bool is_absolute(const char *path)
@@ -53,16 +33,16 @@ enum status place_choose_store(const struct place_inputs *inputs,
                                size_t size)
 {
     if (is_given(inputs->store_flag)) {
-        return JOIN(out, size, inputs->store_flag);
+        return PATH_JOIN(out, size, inputs->store_flag);
     }
     if (is_given(inputs->cajal_store)) {
-        return JOIN(out, size, inputs->cajal_store);
+        return PATH_JOIN(out, size, inputs->cajal_store);
     }
     if (is_absolute(inputs->xdg_data_home)) {
-        return JOIN(out, size, inputs->xdg_data_home, "/cajal/store");
+        return PATH_JOIN(out, size, inputs->xdg_data_home, "/cajal/store");
     }
     if (is_absolute(inputs->home)) {
-        return JOIN(out, size, inputs->home, "/.local/share/cajal/store");
+        return PATH_JOIN(out, size, inputs->home, "/.local/share/cajal/store");
     }
     return STATUS_INVALID;
 }
@@ -83,13 +63,13 @@ enum status place_choose_runtime(const struct place_inputs *inputs,
     hash_hex(&hash, PLACE_KEY_BYTES, key);
     (void)snprintf(user, sizeof(user), "%u", (unsigned)inputs->user);
     fits = is_absolute(inputs->xdg_runtime_dir) &&
-           JOIN(path, sizeof(path), inputs->xdg_runtime_dir, "/cajal/", key,
-                "/control.sock") == STATUS_OK;
+           PATH_JOIN(path, sizeof(path), inputs->xdg_runtime_dir, "/cajal/",
+                     key, "/control.sock") == STATUS_OK;
     if (fits && choice == 0) {
-        return JOIN(out, size, inputs->xdg_runtime_dir, "/cajal/", key);
+        return PATH_JOIN(out, size, inputs->xdg_runtime_dir, "/cajal/", key);
     }
     if (choice == (fits ? 1 : 0)) {
-        return JOIN(out, size, "/tmp/cajal-", user, "/", key);
+        return PATH_JOIN(out, size, "/tmp/cajal-", user, "/", key);
     }
     return STATUS_NOT_FOUND;
 }
@@ -217,7 +197,7 @@ static enum status real_store(const char *path,
                        path);
         return STATUS_NOT_FOUND;
     }
-    status = JOIN(place->store, sizeof(place->store), real);
+    status = PATH_JOIN(place->store, sizeof(place->store), real);
     if (status != STATUS_OK || stat(real, &info) != 0 ||
         !S_ISDIR(info.st_mode)) {
         (void)snprintf(why, why_size, "%s cannot be a store: %s.", path,
@@ -266,12 +246,12 @@ enum status place_in_runtime(const struct place *place,
                              char *out,
                              size_t size)
 {
-    return JOIN(out, size, place->runtime, "/", name);
+    return PATH_JOIN(out, size, place->runtime, "/", name);
 }
 
 enum status place_target(const struct place *place, char *out, size_t size)
 {
-    return JOIN(out, size, "unix:", place->runtime, "/control.sock");
+    return PATH_JOIN(out, size, "unix:", place->runtime, "/control.sock");
 }
 
 enum status place_log(const struct place *place,
@@ -279,7 +259,7 @@ enum status place_log(const struct place *place,
                       char *out,
                       size_t size)
 {
-    enum status status = JOIN(out, size, place->store, "/logs");
+    enum status status = PATH_JOIN(out, size, place->store, "/logs");
 
     if (status != STATUS_OK) {
         return status;
@@ -287,7 +267,7 @@ enum status place_log(const struct place *place,
     if (mkdir(out, 0700) != 0 && errno != EEXIST) {
         return STATUS_IO;
     }
-    return JOIN(out, size, place->store, "/logs/", name);
+    return PATH_JOIN(out, size, place->store, "/logs/", name);
 }
 
 bool place_answers(const struct place *place)
@@ -325,7 +305,7 @@ enum status place_program(const char *name, char *out, size_t size)
         return STATUS_IO;
     }
     *slash = '\0';
-    return JOIN(out, size, self, "/", name);
+    return PATH_JOIN(out, size, self, "/", name);
 }
 
 /* 127.0.0.0/8 as digits, so that "127.example.org" is not taken for it. */
@@ -366,8 +346,8 @@ static void remove_directory(const char *path, int levels)
     while ((entry = readdir(directory)) != NULL) {
         if (strcmp(entry->d_name, ".") == 0 ||
             strcmp(entry->d_name, "..") == 0 ||
-            JOIN(entry_path, sizeof(entry_path), path, "/", entry->d_name) !=
-                STATUS_OK) {
+            PATH_JOIN(entry_path, sizeof(entry_path), path, "/",
+                      entry->d_name) != STATUS_OK) {
             continue;
         }
         if (unlink(entry_path) != 0 && levels > 1) {

@@ -6,6 +6,7 @@
 #include "base/keyfile.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/path.h"
 #include "coordinator/shell/address.h"
 #include "coordinator/shell/inspector.h"
 #include "coordinator/shell/shell.h"
@@ -115,25 +116,8 @@ static int fail(int code, const char *sentence)
 
 /* --- Places --- */
 
-static bool join(char *out, size_t size, const char *const *parts)
-{
-    size_t used = 0;
-
-    for (; *parts != NULL; parts++) {
-        size_t length = strlen(*parts);
-
-        if (length >= size - used) {
-            return false;
-        }
-        memcpy(out + used, *parts, length);
-        used += length;
-    }
-    out[used] = '\0';
-    return true;
-}
-
-#define JOIN(out, ...)                                                         \
-    join(out, sizeof(out), (const char *const[]){__VA_ARGS__, NULL})
+/* False: it is too long. */
+#define JOIN(out, ...) (PATH_JOIN(out, sizeof(out), __VA_ARGS__) == STATUS_OK)
 
 /* Makes a directory and what is missing above it. */
 static bool make_directories(const char *path)
@@ -241,8 +225,7 @@ static bool fill(char out[PATH_BYTES_MAX],
     if (out[0] != '\0') {
         return true;
     }
-    return join(out, PATH_BYTES_MAX,
-                (const char *const[]){start, dir, name, NULL});
+    return PATH_JOIN(out, PATH_BYTES_MAX, start, dir, name) == STATUS_OK;
 }
 
 /* Keys are for addresses that other machines reach; so the default directory

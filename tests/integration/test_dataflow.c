@@ -2,6 +2,9 @@
  * and how many threads compute. */
 #include "tests/integration/dataflow.h"
 
+#include <math.h>
+#include <string.h>
+
 static void test_dataflow__gives_the_same_bits_on_any_workers(void **state)
 {
     struct job *job = open_job(2);

@@ -7,6 +7,9 @@
 #include "base/clock.h"
 #include "worker/shell/pointloader.h"
 
+#include <stdio.h>
+#include <string.h>
+
 enum {
     HOSTS = 4,
     POINT_BEFORE = 3, /* an interval with edits, as CUT_INTERVAL is */

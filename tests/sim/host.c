@@ -3,49 +3,13 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "tests/sim/center.h"
-#include "tests/sim/disk.h"
+#include "tests/sim/host_sessions.h"
 #include "tests/sim/invariants.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum {
-    MESSAGE_ARENA_BYTES = 1 << 20,
-    LINKS_RETRY_US = 5000,
-    LINKS_DEADLINE_US = 10000000, /* as in worker/shell/slot.c */
-    CHUNKS_DEADLINE_US = 30000000 /* as in worker/shell/chunks.h */
-};
-
-static void step(struct world *w, struct host *h, struct agent_event event);
-
-/* --- Sessions by number: events outlive them --- */
-
-static struct session *find(struct host *h, uint64_t id, uint32_t *out_slot)
-{
-    for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
-        if (h->sessions[i] != NULL && h->sessions[i]->id == id) {
-            *out_slot = i;
-            return h->sessions[i];
-        }
-    }
-    return NULL;
-}
-
-static void later(struct world *w,
-                  const struct host *h,
-                  event_fn *fn,
-                  uint64_t after_us,
-                  uint64_t a,
-                  uint64_t b)
-{
-    struct event event = {.at_us = w->now_us + after_us,
-                          .fn = fn,
-                          .process = 1 + h->index,
-                          .a = a,
-                          .b = b};
-
-    (void)world_post(w, event);
-}
+enum { MESSAGE_ARENA_BYTES = 1 << 20 };
 
 /* --- Telling the coordinator --- */
 
@@ -153,261 +117,6 @@ void host_tell_cut(struct world *w,
     network_to_center(w, s->host, &message);
 }
 
-/* --- Notices --- */
-
-static void on_notice(struct world *w, struct event *event)
-{
-    struct host *h = w->hosts[event->process - 1];
-    uint32_t slot = 0;
-    struct session *s = find(h, event->a, &slot);
-    struct agent_event notice = {.type = (enum agent_event_type)(event->b >> 8),
-                                 .status = (enum status)(event->b & 0xff)};
-
-    if (s == NULL) {
-        return;
-    }
-    notice.slot = slot;
-    if (notice.type == AGENT_CLOSED) {
-        h->steps_ended += s->sched.steps;
-        session_close(s);
-        h->sessions[slot] = NULL;
-    }
-    step(w, h, notice);
-}
-
-void host_notice(struct world *w,
-                 struct session *s,
-                 enum agent_event_type type,
-                 enum status status)
-{
-    later(w, w->hosts[s->host], on_notice, 0, s->id,
-          (uint64_t)type << 8 | (uint64_t)status);
-}
-
-/* --- Computing and cutting --- */
-
-static void on_done(struct world *w, struct event *event)
-{
-    struct host *h = w->hosts[event->process - 1];
-    uint32_t slot = 0;
-    struct session *s = find(h, event->a, &slot);
-
-    h->turns++;
-    CHECK(s != NULL); /* a session is closed when its operations have ended */
-    session_done(w, s, (uint32_t)event->b);
-}
-
-void host_compute(struct world *w, struct session *s, uint32_t local)
-{
-    later(w, w->hosts[s->host], on_done,
-          world_between(w, 10, w->scenario->operation_us), s->id, local);
-}
-
-static void on_put_deadline(struct world *w, struct event *event)
-{
-    uint32_t slot = 0;
-    struct session *s = find(w->hosts[event->process - 1], event->a, &slot);
-
-    if (s != NULL) {
-        session_stored(w, s, event->b, STATUS_DEADLINE);
-    }
-}
-
-/* To the store by way of the coordinator's process. */
-void host_put(struct world *w, struct session *s, struct session_put *put)
-{
-    put->life = w->hosts[s->host]->agent.life;
-    put->id = mix(s->id, ++w->posted);
-    center_put(w, &put->state, s->host, put->id);
-    later(w, w->hosts[s->host], on_put_deadline, CHUNKS_DEADLINE_US, s->id,
-          put->id);
-}
-
-static void on_put_answer(struct world *w, struct event *event)
-{
-    struct host *h = w->hosts[event->process - 1];
-
-    for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
-        if (h->sessions[i] != NULL) {
-            session_stored(w, h->sessions[i], event->a, (enum status)event->b);
-        }
-    }
-}
-
-void host_stored(struct world *w,
-                 uint32_t index,
-                 uint64_t birth,
-                 uint64_t put,
-                 enum status status)
-{
-    if (process_alive(w, 1 + index) && w->processes[1 + index].birth == birth) {
-        later(w, w->hosts[index], on_put_answer,
-              20 + world_draw(w, w->scenario->troubles.delay_us), put,
-              (uint64_t)status);
-    }
-}
-
-/* --- The agent's actions --- */
-
-static void on_opened(struct world *w, struct event *event)
-{
-    uint32_t slot = 0;
-    struct session *s = find(w->hosts[event->process - 1], event->a, &slot);
-
-    if (s != NULL) {
-        host_notice(w, s, AGENT_OPENED, STATUS_OK);
-    }
-}
-
-static void on_links(struct world *w, struct event *event)
-{
-    struct host *h = w->hosts[event->process - 1];
-    uint32_t slot = 0;
-    struct session *s = find(h, event->a, &slot);
-
-    if (s == NULL || s->stopped) {
-        return;
-    }
-    if (session_linked(w, s)) {
-        host_notice(w, s, AGENT_LOADED, STATUS_OK);
-    } else if (w->now_us >= s->links_until_us) {
-        host_notice(w, s, AGENT_LOADED, STATUS_UNAVAILABLE);
-    } else {
-        later(w, h, on_links, LINKS_RETRY_US, s->id, 0);
-    }
-}
-
-static void begin_links(struct world *w, struct host *h, struct session *s)
-{
-    s->links_until_us = w->now_us + LINKS_DEADLINE_US;
-    later(w, h, on_links, 0, s->id, 0);
-}
-
-void host_loaded(struct world *w, struct session *s, enum status status)
-{
-    if (status == STATUS_OK) {
-        begin_links(w, w->hosts[s->host], s);
-    } else {
-        host_notice(w, s, AGENT_LOADED, status);
-    }
-}
-
-/* The store's answer: event->b is its status. */
-static void on_fetched(struct world *w, struct event *event)
-{
-    struct host *h = w->hosts[event->process - 1];
-    uint32_t slot = 0;
-    struct session *s = find(h, event->a, &slot);
-    enum status status = (enum status)event->b;
-
-    if (s == NULL || s->stopped || !s->reading) {
-        return;
-    }
-    s->reading = false;
-    if (status == STATUS_OK) {
-        status = session_fetch(w, s);
-        if (status != STATUS_OK) {
-            world_fail(w, "a version names a state that is not in the store");
-        }
-    }
-    host_loaded(w, s, status);
-}
-
-struct fetch {
-    uint32_t host;
-    uint64_t birth;
-    uint64_t session;
-};
-
-/* In the coordinator's process. */
-static void on_fetch(struct world *w, struct event *event)
-{
-    const struct fetch *fetch = event->payload;
-
-    if (process_alive(w, 1 + fetch->host) &&
-        w->processes[1 + fetch->host].birth == fetch->birth) {
-        later(w, w->hosts[fetch->host], on_fetched, world_between(w, 50, 2000),
-              fetch->session, (uint64_t)disk_read(w));
-    }
-}
-
-static void on_made(struct world *w, struct event *event)
-{
-    struct host *h = w->hosts[event->process - 1];
-    uint32_t slot = 0;
-    struct session *s = find(h, event->a, &slot);
-    struct fetch fetch = {.host = h->index, .session = event->a};
-    struct event ask = {.fn = on_fetch, .process = COORDINATOR};
-
-    if (s == NULL || s->stopped) {
-        return;
-    }
-    session_make(w, s);
-    if (s->assign.from_point) {
-        vault_load(w, s);
-        return;
-    }
-    if (s->assign.records_count == 0) {
-        begin_links(w, h, s);
-        return;
-    }
-    s->reading = true;
-    s->reading_life = h->agent.life;
-    fetch.birth = w->processes[1 + h->index].birth;
-    if (process_alive(w, COORDINATOR)) {
-        ask.at_us = w->now_us + world_between(w, 20, 1000);
-        ask.payload = world_copy(&fetch, sizeof(fetch));
-        (void)world_post(w, ask);
-    }
-    later(w, h, on_fetched, CHUNKS_DEADLINE_US, s->id, STATUS_DEADLINE);
-}
-
-static void on_close(struct world *w, struct event *event)
-{
-    struct host *h = w->hosts[event->process - 1];
-    uint32_t slot = 0;
-    struct session *s = find(h, event->a, &slot);
-
-    CHECK(s != NULL);
-    if (s->running > 0) {
-        later(w, h, on_close, 100, s->id, 0);
-        return;
-    }
-    host_notice(w, s, AGENT_CLOSED, STATUS_OK);
-}
-
-static void on_close_late(struct world *w, struct event *event)
-{
-    struct host *h = w->hosts[event->process - 1];
-    uint32_t slot = 0;
-    struct session *s = find(h, event->a, &slot);
-
-    CHECK(s != NULL);
-    s->stopped = true;
-    on_close(w, event);
-}
-
-/* A new life of the coordinator knows nothing of requests to the one before:
- * they end as UNAVAILABLE. */
-static void connect_chunks(struct world *w, struct host *h)
-{
-    for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
-        struct session *s = h->sessions[i];
-
-        if (s == NULL) {
-            continue;
-        }
-        for (uint32_t p = 0; p < PUTS_MAX; p++) {
-            if (s->puts[p].id != 0 && s->puts[p].life != h->agent.life) {
-                session_stored(w, s, s->puts[p].id, STATUS_UNAVAILABLE);
-            }
-        }
-        if (s->reading && s->reading_life != h->agent.life) {
-            later(w, h, on_fetched, 0, s->id, STATUS_UNAVAILABLE);
-        }
-    }
-}
-
 static void on_back(struct world *w, struct event *event);
 
 static void end_process(struct world *w, struct host *h, uint64_t back_us)
@@ -428,19 +137,6 @@ static void end_process(struct world *w, struct host *h, uint64_t back_us)
     (void)world_post(w, event);
 }
 
-/* PLANT_LIVES_ON: it goes on beyond the boundary that has stopped it. */
-static void close_session(struct world *w, struct host *h, struct session *s)
-{
-    if (w->scenario->plant == PLANT_LIVES_ON && s->made && !s->stopped &&
-        world_chance(w, 2)) {
-        session_release(w, s);
-        later(w, h, on_close_late, world_between(w, 1, 20000), s->id, 0);
-        return;
-    }
-    s->stopped = true;
-    later(w, h, on_close, 0, s->id, 0);
-}
-
 static void act_on_session(struct world *w,
                            struct host *h,
                            const struct agent_action *action)
@@ -452,16 +148,14 @@ static void act_on_session(struct world *w,
 
         CHECK(s == NULL);
         vault_drop(&h->vault, &rule);
-        s = session_open(w, h->index, h->agent.worker, h->letter);
-        h->sessions[action->slot] = s;
-        later(w, h, on_opened, world_between(w, 50, 3000), s->id, 0);
+        host_open_session(w, h, action->slot);
     } else if (action->type == AGENT_ACT_LOAD) {
-        later(w, h, on_made, world_between(w, 50, 1000), s->id, 0);
+        host_load_session(w, h, s);
     } else if (action->type == AGENT_ACT_GRANT) {
         session_grant(w, s, h->message->grant.grant);
     } else {
         CHECK(action->type == AGENT_ACT_CLOSE);
-        close_session(w, h, s);
+        host_close_session(w, h, s);
     }
 }
 
@@ -484,11 +178,11 @@ static void execute(struct world *w,
         tell_heartbeat(w, h);
         break;
     case AGENT_ACT_CHUNKS:
-        connect_chunks(w, h);
+        host_connect_chunks(w, h);
         break;
     case AGENT_ACT_PROBE:
-        later(w, h, on_probed, world_between(w, 50, 3000), h->message->open.job,
-              scenario_job(h->message->open.spec));
+        host_later(w, h, on_probed, world_between(w, 50, 3000),
+                   h->message->open.job, scenario_job(h->message->open.spec));
         break;
     case AGENT_ACT_READY:
         tell_ready(w, h, action);
@@ -535,7 +229,7 @@ static void on_tick(struct world *w, struct event *event)
 
     if (h->timer_us == event->a) {
         h->timer_us = 0;
-        step(w, h, (struct agent_event){.type = AGENT_TICK});
+        host_step(w, h, (struct agent_event){.type = AGENT_TICK});
     }
 }
 
@@ -552,11 +246,11 @@ static void set_timer(struct world *w, struct host *h)
     }
     if (h->timer_us != at) {
         h->timer_us = at;
-        later(w, h, on_tick, at - w->now_us, at, 0);
+        host_later(w, h, on_tick, at - w->now_us, at, 0);
     }
 }
 
-static void step(struct world *w, struct host *h, struct agent_event event)
+void host_step(struct world *w, struct host *h, struct agent_event event)
 {
     struct agent_actions actions;
 
@@ -586,8 +280,8 @@ void host_take(struct world *w, const struct letter *letter)
     }
     h->letter = letter;
     h->message = &message;
-    step(w, h,
-         (struct agent_event){.type = AGENT_MESSAGE, .message = &message});
+    host_step(w, h,
+              (struct agent_event){.type = AGENT_MESSAGE, .message = &message});
     h->letter = NULL;
     h->message = NULL;
 }
@@ -622,7 +316,7 @@ static void start(struct world *w, struct host *h)
     vault_open(&h->vault);
     process_start(w, 1 + index);
     agent_init(&h->agent);
-    step(w, h, (struct agent_event){.type = AGENT_START});
+    host_step(w, h, (struct agent_event){.type = AGENT_START});
 }
 
 static void on_back(struct world *w, struct event *event)
@@ -633,14 +327,14 @@ static void on_back(struct world *w, struct event *event)
 
 static void on_leave(struct world *w, struct event *event)
 {
-    step(w, w->hosts[event->process - 1],
-         (struct agent_event){.type = AGENT_LEAVE});
+    host_step(w, w->hosts[event->process - 1],
+              (struct agent_event){.type = AGENT_LEAVE});
 }
 
 void host_leave(struct world *w, uint32_t index)
 {
     world_say(w, "w%u is told to end", index);
-    later(w, w->hosts[index], on_leave, 0, 0, 0);
+    host_later(w, w->hosts[index], on_leave, 0, 0, 0);
 }
 
 void host_crash(struct world *w, uint32_t index, uint64_t back_us)

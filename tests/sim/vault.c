@@ -19,16 +19,6 @@ static struct vault *vault_of(const struct world *w, uint32_t host)
     return &w->hosts[host]->vault;
 }
 
-static struct holding_key key_of(const struct piece_header *header)
-{
-    return (struct holding_key){.job = header->job,
-                                .term = header->term,
-                                .line = header->line,
-                                .interval = header->interval,
-                                .layer = header->layer,
-                                .shard = header->shard};
-}
-
 static struct piece_header header_of(const struct holding_key *key)
 {
     return (struct piece_header){.job = key->job,
@@ -45,6 +35,7 @@ static struct piece_header header_of(const struct holding_key *key)
 void vault_open(struct vault *vault)
 {
     holdings_init(&vault->holdings, vault->items, VAULT_HOLDINGS);
+    arrivals_init(&vault->arrivals, vault->places, VAULT_INCOMING);
 }
 
 void vault_close(struct vault *vault)
@@ -90,22 +81,18 @@ static void hold(struct world *w,
 void vault_drop(struct vault *vault, const struct holdings_rule *rule)
 {
     struct holding holding;
+    uint32_t at = 0;
 
     for (uint32_t p = 0; p < VAULT_PARCELS; p++) {
         struct vault_parcel *parcel = &vault->parcels[p];
-        struct holding_key key = key_of(&parcel->header);
+        struct holding_key key = holdings_key(&parcel->header);
 
         if (parcel->id != 0 && !holdings_stays(rule, &key)) {
             parcel->id = 0;
         }
     }
-    for (uint32_t i = 0; i < VAULT_INCOMING; i++) {
-        struct vault_incoming *incoming = &vault->incoming[i];
-        struct holding_key key = key_of(&incoming->header);
-
-        if (incoming->used && !holdings_stays(rule, &key)) {
-            incoming->used = false;
-        }
+    while (arrivals_drop(&vault->arrivals, rule, &at)) {
+        vault->incoming[at].count = 0;
     }
     while (holdings_drop(&vault->holdings, rule, &holding)) {
         mem_free(holding.bytes);
@@ -317,43 +304,17 @@ static bool expects(const struct world *w,
     return false;
 }
 
-static struct vault_incoming *find_incoming(struct vault *vault,
-                                            const struct piece_header *header)
+static uint32_t begin_incoming(struct vault *vault,
+                               const struct piece_header *header)
 {
-    struct holding_key key = key_of(header);
-
-    for (uint32_t i = 0; i < VAULT_INCOMING; i++) {
-        struct holding_key other = key_of(&vault->incoming[i].header);
-
-        if (vault->incoming[i].used && holdings_same(&key, &other)) {
-            return &vault->incoming[i];
-        }
-    }
-    return NULL;
-}
-
-static struct vault_incoming *begin_incoming(struct vault *vault,
-                                             const struct piece_header *header)
-{
-    struct holding_key key = key_of(header);
+    struct holding_key key = holdings_key(header);
     struct holdings_rule rule = holdings_on_keep(&key, header->kept);
-    struct vault_incoming *incoming = find_incoming(vault, header);
+    uint32_t at = 0;
 
     vault_drop(vault, &rule);
-    for (uint32_t i = 0; incoming == NULL && i < VAULT_INCOMING; i++) {
-        incoming = vault->incoming[i].used ? NULL : &vault->incoming[i];
-    }
-    if (incoming == NULL) {
-        incoming = &vault->incoming[0];
-        for (uint32_t i = 1; i < VAULT_INCOMING; i++) {
-            if (vault->incoming[i].begun < incoming->begun) {
-                incoming = &vault->incoming[i];
-            }
-        }
-    }
-    *incoming = (struct vault_incoming){
-        .used = true, .begun = ++vault->begun, .header = *header};
-    return incoming;
+    at = arrivals_begin(&vault->arrivals, &key);
+    vault->incoming[at] = (struct vault_incoming){.header = *header};
+    return at;
 }
 
 static enum status take_put(struct world *w,
@@ -362,24 +323,28 @@ static enum status take_put(struct world *w,
 {
     struct vault *vault = vault_of(w, host);
     const struct piece_header *header = &piece->header;
-    struct vault_incoming *incoming;
+    struct holding_key key = holdings_key(header);
+    struct vault_incoming *incoming = NULL;
+    uint32_t at = 0;
 
     if (!expects(w, host, header)) {
         return STATUS_STALE;
     }
-    incoming = header->index == 0 ? begin_incoming(vault, header)
-                                  : find_incoming(vault, header);
-    if (incoming == NULL) {
+    at = header->index == 0 ? begin_incoming(vault, header)
+                            : arrivals_find(&vault->arrivals, &key);
+    if (at == VAULT_INCOMING) {
         return STATUS_CONFLICT;
     }
+    incoming = &vault->incoming[at];
     if (incoming->header.term != header->term ||
         incoming->count != header->index) {
-        incoming->used = false;
+        arrivals_end(&vault->arrivals, at);
         return STATUS_CONFLICT;
     }
     if (++incoming->count == header->count) {
-        incoming->used = false;
-        hold(w, host, (struct holding){.key = key_of(header)}, &piece->state);
+        arrivals_end(&vault->arrivals, at);
+        hold(w, host, (struct holding){.key = holdings_key(header)},
+             &piece->state);
     }
     return STATUS_OK;
 }
@@ -498,7 +463,7 @@ static void answer_get(struct world *w,
                        uint32_t host,
                        const struct piece *piece)
 {
-    struct holding_key key = key_of(&piece->header);
+    struct holding_key key = holdings_key(&piece->header);
     const struct holding *held =
         holdings_find(&vault_of(w, host)->holdings, &key);
     struct piece reply = *piece;
@@ -514,7 +479,7 @@ static void take_bytes(struct world *w,
                        struct session *s,
                        const struct piece *piece)
 {
-    struct holding_key key = key_of(&piece->header);
+    struct holding_key key = holdings_key(&piece->header);
     struct holding_key wanted = key_to_load(s);
 
     if (!holdings_same(&key, &wanted)) {

@@ -11,7 +11,7 @@
 
 #include "proto/piece.h"
 #include "tests/sim/shard.h"
-#include "worker/core/holdings.h"
+#include "worker/core/arrivals.h"
 
 struct session;
 
@@ -45,18 +45,17 @@ struct vault_parcel {
 };
 
 struct vault_incoming {
-    bool used;
-    uint64_t begun;
     uint32_t count;
     struct piece_header header;
 };
 
 struct vault {
-    uint64_t begun;
+    struct arrivals arrivals;
+    struct arrival places[VAULT_INCOMING];
     struct holdings holdings;
     struct holding items[VAULT_HOLDINGS]; /* bytes: struct shard_state */
     struct vault_parcel parcels[VAULT_PARCELS];
-    struct vault_incoming incoming[VAULT_INCOMING];
+    struct vault_incoming incoming[VAULT_INCOMING]; /* by place */
 };
 
 void vault_open(struct vault *vault);

@@ -32,6 +32,16 @@ struct holdings_rule holdings_on_forget(uint64_t job)
     return (struct holdings_rule){.job = job};
 }
 
+struct holding_key holdings_key(const struct piece_header *header)
+{
+    return (struct holding_key){.job = header->job,
+                                .term = header->term,
+                                .line = header->line,
+                                .interval = header->interval,
+                                .layer = header->layer,
+                                .shard = header->shard};
+}
+
 bool holdings_stays(const struct holdings_rule *rule,
                     const struct holding_key *key)
 {

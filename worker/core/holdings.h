@@ -14,6 +14,7 @@
 #define WORKER_CORE_HOLDINGS_H
 
 #include "base/status.h"
+#include "proto/piece.h"
 #include "proto/wire.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -69,6 +70,9 @@ struct holdings_rule holdings_on_keep(const struct holding_key *key,
  * computed now. */
 struct holdings_rule holdings_on_assign(const struct wire_assign *assign);
 struct holdings_rule holdings_on_forget(uint64_t job); /* nothing stays */
+
+/* Of the copy that a piece belongs to. */
+struct holding_key holdings_key(const struct piece_header *header);
 
 bool holdings_same(const struct holding_key *a, const struct holding_key *b);
 

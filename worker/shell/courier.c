@@ -41,16 +41,6 @@ struct courier {
     struct route routes[COURIER_ROUTES];
 };
 
-static struct holding_key key_of(const struct piece_header *header)
-{
-    return (struct holding_key){.job = header->job,
-                                .term = header->term,
-                                .line = header->line,
-                                .interval = header->interval,
-                                .layer = header->layer,
-                                .shard = header->shard};
-}
-
 /* Parcels */
 
 static void remove_parcel(struct parcel **at)
@@ -281,10 +271,10 @@ static struct route *find_route(struct courier *courier,
 static void add_parcel(struct route *route, struct parcel *parcel)
 {
     struct parcel **at = &route->first;
-    struct holding_key key = key_of(&parcel->header);
+    struct holding_key key = holdings_key(&parcel->header);
 
     while (*at != NULL) {
-        struct holding_key other = key_of(&(*at)->header);
+        struct holding_key other = holdings_key(&(*at)->header);
 
         if (holdings_same(&key, &other)) {
             remove_parcel(at);
@@ -334,7 +324,7 @@ void courier_drop(struct courier *courier, const struct holdings_rule *rule)
         struct parcel **at = &courier->routes[i].first;
 
         while (*at != NULL) {
-            struct holding_key key = key_of(&(*at)->header);
+            struct holding_key key = holdings_key(&(*at)->header);
 
             if (holdings_stays(rule, &key)) {
                 at = &(*at)->next;

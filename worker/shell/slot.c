@@ -452,7 +452,7 @@ void slot_close(struct slot *slot)
     try_release(slot);
 }
 
-/* Of this session, and of a shard that another worker has. */
+/* For one of its own shards, from one that another worker has. */
 bool slot_expects(const struct slot *slot, const struct piece_header *header)
 {
     const struct wire_assign *assign = &slot->assign;

@@ -4,6 +4,7 @@
 #include "base/checksum.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "worker/core/arrivals.h"
 #include "worker/shell/courier.h"
 
 #include <inttypes.h>
@@ -17,8 +18,6 @@ enum {
 
 /* A copy that somebody is bringing, piece by piece. */
 struct incoming {
-    bool used;
-    uint64_t begun; /* the vault's count: the oldest gives way */
     struct piece_header header;
     struct pieces pieces;
 };
@@ -29,19 +28,10 @@ struct vault {
     struct courier *courier;
     struct holdings holdings;
     struct holding items[HOLDINGS_MAX]; /* bytes: struct pieces */
-    struct incoming incoming[VAULT_INCOMING_MAX];
-    uint64_t begun;
+    struct arrivals arrivals;
+    struct arrival places[VAULT_INCOMING_MAX];
+    struct incoming incoming[VAULT_INCOMING_MAX]; /* by place */
 };
-
-static struct holding_key key_of(const struct piece_header *header)
-{
-    return (struct holding_key){.job = header->job,
-                                .term = header->term,
-                                .line = header->line,
-                                .interval = header->interval,
-                                .layer = header->layer,
-                                .shard = header->shard};
-}
 
 static void log_lost(const struct holding_key *key, enum status status)
 {
@@ -115,24 +105,20 @@ struct pieces *vault_find(struct vault *vault, const struct holding_key *key)
     return holding != NULL ? holding->bytes : NULL;
 }
 
-static void drop_incoming(struct incoming *incoming)
+static void drop_incoming(struct vault *vault, uint32_t at)
 {
-    pieces_close(&incoming->pieces);
-    incoming->used = false;
+    pieces_close(&vault->incoming[at].pieces);
+    arrivals_end(&vault->arrivals, at);
 }
 
 void vault_drop(struct vault *vault, const struct holdings_rule *rule)
 {
     struct holding holding;
+    uint32_t at = 0;
 
     courier_drop(vault->courier, rule);
-    for (uint32_t i = 0; i < VAULT_INCOMING_MAX; i++) {
-        struct incoming *incoming = &vault->incoming[i];
-        struct holding_key key = key_of(&incoming->header);
-
-        if (incoming->used && !holdings_stays(rule, &key)) {
-            drop_incoming(incoming);
-        }
+    while (arrivals_drop(&vault->arrivals, rule, &at)) {
+        drop_incoming(vault, at);
     }
     while (holdings_drop(&vault->holdings, rule, &holding)) {
         free_holding(&holding);
@@ -197,48 +183,22 @@ struct vault_bytes vault_bytes(const struct vault *vault)
 
 /* A buddy brings a copy */
 
-static struct incoming *find_incoming(struct vault *vault,
-                                      const struct piece_header *header)
-{
-    struct holding_key key = key_of(header);
-
-    for (uint32_t i = 0; i < VAULT_INCOMING_MAX; i++) {
-        struct incoming *incoming = &vault->incoming[i];
-        struct holding_key other = key_of(&incoming->header);
-
-        if (incoming->used && holdings_same(&key, &other)) {
-            return incoming;
-        }
-    }
-    return NULL;
-}
-
 /* The first piece: room, after what its point makes needless. */
-static struct incoming *begin_incoming(struct vault *vault,
-                                       const struct piece_header *header)
+static uint32_t begin_incoming(struct vault *vault,
+                               const struct piece_header *header)
 {
-    struct holding_key key = key_of(header);
+    struct holding_key key = holdings_key(header);
     struct holdings_rule rule = holdings_on_keep(&key, header->kept);
-    struct incoming *incoming = find_incoming(vault, header);
+    struct incoming *incoming = NULL;
+    uint32_t at = 0;
 
     vault_drop(vault, &rule);
-    for (uint32_t i = 0; incoming == NULL && i < VAULT_INCOMING_MAX; i++) {
-        incoming = vault->incoming[i].used ? NULL : &vault->incoming[i];
-    }
-    if (incoming == NULL) {
-        incoming = &vault->incoming[0];
-        for (uint32_t i = 1; i < VAULT_INCOMING_MAX; i++) {
-            if (vault->incoming[i].begun < incoming->begun) {
-                incoming = &vault->incoming[i];
-            }
-        }
-    }
-    drop_incoming(incoming);
-    incoming->used = true;
-    incoming->begun = ++vault->begun;
+    at = arrivals_begin(&vault->arrivals, &key);
+    incoming = &vault->incoming[at];
+    pieces_close(&incoming->pieces);
     incoming->header = *header;
     incoming->pieces.evaluations_count = header->evaluations_count;
-    return incoming;
+    return at;
 }
 
 /* Does a piece continue what has come, undamaged? */
@@ -276,12 +236,13 @@ static enum status check_room(const struct vault *vault, size_t size)
 }
 
 static enum status add_piece(struct vault *vault,
-                             struct incoming *incoming,
+                             uint32_t at,
                              const struct piece_header *header,
                              struct part *bytes)
 {
+    struct incoming *incoming = &vault->incoming[at];
     struct pieces *pieces = &incoming->pieces;
-    struct holding_key key = key_of(header);
+    struct holding_key key = holdings_key(header);
     enum status status = check_piece(incoming, header, bytes);
 
     if (status == STATUS_OK) {
@@ -297,11 +258,13 @@ static enum status add_piece(struct vault *vault,
     }
     if (status == STATUS_OK && pieces->count == header->count) {
         status = vault_hold(vault, &key, pieces);
-        incoming->used = status != STATUS_OK;
+        if (status == STATUS_OK) {
+            arrivals_end(&vault->arrivals, at);
+        }
     }
     if (status != STATUS_OK) {
         log_lost(&key, status);
-        drop_incoming(incoming);
+        drop_incoming(vault, at);
     }
     return status;
 }
@@ -310,22 +273,23 @@ static enum status take_put(struct vault *vault,
                             const struct piece_header *header,
                             struct part *bytes)
 {
-    struct incoming *incoming = NULL;
+    struct holding_key key = holdings_key(header);
+    uint32_t at = 0;
 
     if (!vault->options.expects(vault->options.owner, header)) {
         return STATUS_STALE;
     }
-    incoming = header->index == 0 ? begin_incoming(vault, header)
-                                  : find_incoming(vault, header);
-    return incoming != NULL ? add_piece(vault, incoming, header, bytes)
-                            : STATUS_CONFLICT;
+    at = header->index == 0 ? begin_incoming(vault, header)
+                            : arrivals_find(&vault->arrivals, &key);
+    return at < VAULT_INCOMING_MAX ? add_piece(vault, at, header, bytes)
+                                   : STATUS_CONFLICT;
 }
 
 /* Somebody fetches a copy */
 
 static struct part *answer_get(struct vault *vault, struct piece_header *header)
 {
-    struct holding_key key = key_of(header);
+    struct holding_key key = holdings_key(header);
     struct pieces *pieces = vault_find(vault, &key);
 
     header->kind = PIECE_MISSING;
@@ -409,6 +373,7 @@ enum status vault_open(const struct vault_options *options, struct vault **out)
         vault->options.bytes_max = memory_bytes() / VAULT_MEMORY_SHARE;
     }
     holdings_init(&vault->holdings, vault->items, HOLDINGS_MAX);
+    arrivals_init(&vault->arrivals, vault->places, VAULT_INCOMING_MAX);
     status = courier_open(options->loop, options->context, options->trust,
                           &vault->courier);
     if (status == STATUS_OK) {
@@ -444,7 +409,7 @@ void vault_close(struct vault *vault)
     }
     courier_close(vault->courier);
     for (uint32_t i = 0; i < VAULT_INCOMING_MAX; i++) {
-        drop_incoming(&vault->incoming[i]);
+        drop_incoming(vault, i);
     }
     for (uint32_t i = 0; i < vault->holdings.count; i++) {
         free_holding(&vault->items[i]);

@@ -1,115 +1,21 @@
-#include "base/link.h"
+#include "tests/unit/base/linkworld.h"
 
 #include "base/check.h"
-#include "base/limits.h"
 #include "base/log.h"
-#include "base/loop.h"
 #include "base/mem.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-enum {
-    PARTS_MAX = 4,
-    /* Tries of a millisecond each: what takes longer will never come. */
-    TRIES_MAX = 5000,
-    PART_BYTES_MAX = 1000
-};
-
-/* What each test starts with: a context and a directory for ipc files. */
-struct world {
-    struct link_context *context;
-    struct loop *loop; /* nothing in it: to wait a millisecond */
-    char directory[64];
-    char ipc[128]; /* an endpoint in it */
-};
+enum { PARTS_MAX = 4 };
 
 static void check_to_cmocka(const char *file, int line, const char *condition)
 {
     mock_assert(0, condition, file, line);
 }
 
-static int open_world(void **state)
-{
-    static struct world world;
-
-    world = (struct world){.directory = "/tmp/cajal-link-XXXXXX"};
-    if (mkdtemp(world.directory) == NULL) {
-        return -1;
-    }
-    snprintf(world.ipc, sizeof(world.ipc), "ipc://%s/s", world.directory);
-    *state = &world;
-    if (loop_open(&world.loop) != STATUS_OK) {
-        return -1;
-    }
-    return link_context_open(&world.context) == STATUS_OK ? 0 : -1;
-}
-
-static int close_world(void **state)
-{
-    struct world *world = *state;
-
-    link_context_close(world->context);
-    loop_close(world->loop);
-    (void)unlink(world->ipc + strlen("ipc://"));
-    (void)rmdir(world->directory);
-    return mem_live() == 0 ? 0 : -1;
-}
-
-static struct link_options options_of(enum link_kind kind)
-{
-    return (struct link_options){.kind = kind,
-                                 .part_bytes_max = PART_BYTES_MAX};
-}
-
-static struct link *bind_to(struct world *world,
-                            enum link_kind kind,
-                            const char *endpoint)
-{
-    const struct link_options options = options_of(kind);
-    struct link *link = NULL;
-
-    assert_int_equal(link_bind(world->context, &options, endpoint, &link),
-                     STATUS_OK);
-    return link;
-}
-
-static struct link *connect_to(struct world *world,
-                               enum link_kind kind,
-                               const char *endpoint)
-{
-    struct link_options options = options_of(kind);
-    struct link *link = NULL;
-
-    options.routing_id = kind == LINK_DEALER ? "w7" : NULL;
-    assert_int_equal(link_connect(world->context, &options, endpoint, &link),
-                     STATUS_OK);
-    return link;
-}
-
 /* Not kept in the part itself: a sanitizer sees whether it is ever freed. */
 static const char long_text[] = "more than 33 bytes, so that they are shared";
-
-static struct part frame_of(const char *string)
-{
-    struct part part;
-
-    assert_int_equal(part_init_copy(&part, string, strlen(string)), STATUS_OK);
-    return part;
-}
 
 static void assert_frame(struct part *part, const char *string)
 {
@@ -117,24 +23,7 @@ static void assert_frame(struct part *part, const char *string)
     assert_memory_equal(part_data(part), string, strlen(string));
 }
 
-/* Sends one part as soon as the peer is there. */
-static void send_soon(struct world *world, struct link *link, const char *text)
-{
-    struct part part = frame_of(text);
-
-    for (int i = 0; i < TRIES_MAX; i++) {
-        enum status status = link_send(link, &part, 1);
-
-        if (status == STATUS_OK) {
-            return;
-        }
-        assert_int_equal(status, STATUS_BUSY);
-        assert_int_equal(loop_turn(world->loop, 1), STATUS_OK);
-    }
-    fail_msg("no peer came");
-}
-
-static size_t receive_soon(struct world *world,
+static size_t receive_soon(struct linkworld *world,
                            struct link *link,
                            struct part *parts)
 {
@@ -228,7 +117,7 @@ static void test_link__checks_that_a_frame_is_closed_once(void **state)
 
 static void test_link__carries_a_message_of_several_parts(void **state)
 {
-    struct world *world = *state;
+    struct linkworld *world = *state;
     struct link *a = bind_to(world, LINK_PAIR, "inproc://x");
     struct link *b = connect_to(world, LINK_PAIR, "inproc://x");
     struct part out[3] = {frame_of("one"), frame_of(""), frame_of("three")};
@@ -251,7 +140,7 @@ static void test_link__carries_a_message_of_several_parts(void **state)
 
 static void test_link__says_busy_when_nothing_is_there(void **state)
 {
-    struct world *world = *state;
+    struct linkworld *world = *state;
     struct link *a = bind_to(world, LINK_PULL, "inproc://x");
     struct part in[PARTS_MAX];
     size_t count = 77;
@@ -264,7 +153,7 @@ static void test_link__says_busy_when_nothing_is_there(void **state)
 
 static void test_link__throws_away_a_message_of_too_many_parts(void **state)
 {
-    struct world *world = *state;
+    struct linkworld *world = *state;
     struct link *a = bind_to(world, LINK_PAIR, "inproc://x");
     struct link *b = connect_to(world, LINK_PAIR, "inproc://x");
     struct part in[PARTS_MAX];
@@ -301,7 +190,7 @@ static void test_link__throws_away_a_message_of_too_many_parts(void **state)
 
 static void test_link__router_refuses_a_peer_it_does_not_know(void **state)
 {
-    struct world *world = *state;
+    struct linkworld *world = *state;
     struct link *router = bind_to(world, LINK_ROUTER, world->ipc);
     struct part out[2] = {frame_of("nobody"), frame_of("hello")};
 
@@ -316,7 +205,7 @@ static void test_link__router_refuses_a_peer_it_does_not_know(void **state)
 
 static void test_link__router_and_dealer_talk_over_tcp(void **state)
 {
-    struct world *world = *state;
+    struct linkworld *world = *state;
     struct link *router = bind_to(world, LINK_ROUTER, "tcp://127.0.0.1:*");
     struct link *dealer = NULL;
     struct part in[PARTS_MAX];
@@ -346,7 +235,7 @@ static void test_link__router_and_dealer_talk_over_tcp(void **state)
  * its name back after 100 ms, hence several tries. */
 static void test_link__a_peer_that_returns_takes_over_its_name(void **state)
 {
-    struct world *world = *state;
+    struct linkworld *world = *state;
     struct link *router = bind_to(world, LINK_ROUTER, world->ipc);
     struct link *before = connect_to(world, LINK_DEALER, world->ipc);
     struct link *after = NULL;
@@ -382,7 +271,7 @@ static void test_link__a_peer_that_returns_takes_over_its_name(void **state)
 /* Nothing reads at the far end: the queues of both sides fill up. */
 static void test_link__says_busy_to_a_full_peer(void **state)
 {
-    struct world *world = *state;
+    struct linkworld *world = *state;
     struct link_options options = options_of(LINK_PUSH);
     struct link *pull = NULL;
     struct link *push = NULL;
@@ -416,7 +305,7 @@ static void test_link__says_busy_to_a_full_peer(void **state)
 
 static void test_link__queues_nothing_for_a_peer_that_is_not_there(void **state)
 {
-    struct world *world = *state;
+    struct linkworld *world = *state;
     struct link *dealer = connect_to(world, LINK_DEALER, world->ipc);
     struct part out = frame_of(long_text);
 
@@ -430,7 +319,7 @@ static void test_link__queues_nothing_for_a_peer_that_is_not_there(void **state)
 /* The peer that sends too much is cut off, comes again, and is served. */
 static void test_link__drops_a_part_that_is_too_large(void **state)
 {
-    struct world *world = *state;
+    struct linkworld *world = *state;
     struct link *router = bind_to(world, LINK_ROUTER, world->ipc);
     struct link *dealer = connect_to(world, LINK_DEALER, world->ipc);
     struct part large[2];
@@ -466,7 +355,7 @@ static void test_link__drops_a_part_that_is_too_large(void **state)
 
 static void test_link__takes_a_part_of_exactly_the_limit(void **state)
 {
-    struct world *world = *state;
+    struct linkworld *world = *state;
     struct link *pull = bind_to(world, LINK_PULL, world->ipc);
     struct link *push = connect_to(world, LINK_PUSH, world->ipc);
     char text[PART_BYTES_MAX + 1];
@@ -484,134 +373,9 @@ static void test_link__takes_a_part_of_exactly_the_limit(void **state)
     link_close(pull);
 }
 
-static void test_link__delivers_what_linger_allows(void **state)
-{
-    struct world *world = *state;
-    struct link_options options = options_of(LINK_PUSH);
-    struct link *pull = bind_to(world, LINK_PULL, world->ipc);
-    struct link *push = NULL;
-    struct part in[PARTS_MAX];
-
-    options.linger_ms = 5000;
-    options.heartbeat_ms = 200;
-    assert_int_equal(link_connect(world->context, &options, world->ipc, &push),
-                     STATUS_OK);
-
-    send_soon(world, push, "last words");
-    link_close(push);
-
-    assert_int_equal(receive_soon(world, pull, in), 1);
-    assert_frame(&in[0], "last words");
-    part_close(&in[0]);
-    link_close(pull);
-}
-
-static void test_link__refuses_endpoints_that_make_no_sense(void **state)
-{
-    struct world *world = *state;
-    const struct link_options options = options_of(LINK_PULL);
-    struct link *untouched = (struct link *)(void *)world;
-    struct link *link = untouched;
-    char endpoint[ENDPOINT_BYTES_MAX + 100];
-
-    memset(endpoint, 'a', sizeof(endpoint));
-    memcpy(endpoint, "inproc://", 9);
-    endpoint[ENDPOINT_BYTES_MAX] = '\0';
-
-    assert_int_equal(link_bind(world->context, &options, "nonsense", &link),
-                     STATUS_INVALID);
-    assert_int_equal(link_bind(world->context, &options, "gopher://x", &link),
-                     STATUS_INVALID);
-    assert_int_equal(link_bind(world->context, &options, "", &link),
-                     STATUS_INVALID);
-    assert_int_equal(link_bind(world->context, &options, endpoint, &link),
-                     STATUS_INVALID);
-    assert_int_equal(
-        link_connect(world->context, &options, "tcp://127.0.0.1", &link),
-        STATUS_INVALID);
-    memcpy(endpoint, "ipc:///", 7);
-    endpoint[120] = '\0'; /* a sun_path has 108 bytes */
-    assert_int_equal(link_bind(world->context, &options, endpoint, &link),
-                     STATUS_INVALID);
-    assert_ptr_equal(link, untouched);
-}
-
-static void test_link__says_io_when_the_system_refuses(void **state)
-{
-    struct world *world = *state;
-    const struct link_options options = options_of(LINK_PULL);
-    struct link *first = bind_to(world, LINK_PULL, "tcp://127.0.0.1:*");
-    struct link *second = NULL;
-
-    assert_int_equal(
-        link_bind(world->context, &options, link_endpoint(first), &second),
-        STATUS_IO);
-    assert_int_equal(
-        link_bind(world->context, &options, "ipc:///nowhere/at/all/s", &second),
-        STATUS_IO);
-    assert_null(second);
-    link_close(first);
-}
-
-static void test_link__binds_where_a_dead_process_left_its_file(void **state)
-{
-    struct world *world = *state;
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    struct link *pull = NULL;
-    struct link *push = NULL;
-    struct part in[PARTS_MAX];
-
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s/s",
-             world->directory);
-    assert_int_equal(
-        bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
-    close(fd);
-    assert_int_equal(access(address.sun_path, F_OK), 0);
-
-    pull = bind_to(world, LINK_PULL, world->ipc);
-    push = connect_to(world, LINK_PUSH, world->ipc);
-    send_soon(world, push, "alive");
-
-    assert_int_equal(receive_soon(world, pull, in), 1);
-    part_close(&in[0]);
-    link_close(push);
-    link_close(pull);
-}
-
-static void test_link__gives_an_inproc_name_back_at_once(void **state)
-{
-    struct world *world = *state;
-
-    for (int i = 0; i < 200; i++) {
-        struct link *link = bind_to(world, LINK_PAIR, "inproc://x");
-
-        link_close(link);
-    }
-}
-
-static void test_link__checks_its_options(void **state)
-{
-    struct world *world = *state;
-    struct link_options options = options_of(LINK_PULL);
-    struct link *link = NULL;
-
-    options.part_bytes_max = 0;
-    expect_assert_failure(
-        (void)!link_bind(world->context, &options, "inproc://x", &link));
-    options = options_of(LINK_PULL);
-    options.linger_ms = -1; /* for ever: nobody may ask for that */
-    expect_assert_failure(
-        (void)!link_bind(world->context, &options, "inproc://x", &link));
-    options = options_of(LINK_ROUTER);
-    options.routing_id = "w1";
-    expect_assert_failure(
-        (void)!link_bind(world->context, &options, "inproc://x", &link));
-}
-
 static void test_link__survives_the_failure_of_any_allocation(void **state)
 {
-    struct world *world = *state;
+    struct linkworld *world = *state;
     const struct link_options options = options_of(LINK_PULL);
     const uint64_t before = mem_live();
     struct link_context *context = NULL;
@@ -653,7 +417,8 @@ static void test_link__survives_the_failure_of_any_allocation(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, open_world, close_world)
+#define TEST(f)                                                                \
+    cmocka_unit_test_setup_teardown(f, linkworld_open, linkworld_close)
     const struct CMUnitTest tests[] = {
         TEST(test_link__shares_the_bytes_of_a_large_frame),
         TEST(test_link__shares_a_small_frame_by_copy),
@@ -670,12 +435,6 @@ int main(void)
         TEST(test_link__queues_nothing_for_a_peer_that_is_not_there),
         TEST(test_link__drops_a_part_that_is_too_large),
         TEST(test_link__takes_a_part_of_exactly_the_limit),
-        TEST(test_link__delivers_what_linger_allows),
-        TEST(test_link__refuses_endpoints_that_make_no_sense),
-        TEST(test_link__says_io_when_the_system_refuses),
-        TEST(test_link__binds_where_a_dead_process_left_its_file),
-        TEST(test_link__gives_an_inproc_name_back_at_once),
-        TEST(test_link__checks_its_options),
         TEST(test_link__survives_the_failure_of_any_allocation),
     };
 #undef TEST

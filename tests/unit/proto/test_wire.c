@@ -1,8 +1,7 @@
-#include "proto/wire.h"
+#include "tests/unit/proto/wirefixture.h"
 
 #include "base/mem.h"
 #include "tests/unit/proto/same.h"
-#include "tests/unit/proto/samples.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,76 +12,6 @@
 
 #include <math.h>
 #include <string.h>
-
-enum { ARENA_BYTES = 1 << 20 };
-
-struct fixture {
-    struct sample sample;
-    struct wire wire;     /* what the test says */
-    struct wire received; /* and what is heard */
-    struct arena arena;
-    void *memory;
-    uint64_t live; /* blocks before the test */
-};
-
-static int set_up(void **state)
-{
-    struct fixture *fixture = mem_new(sizeof(*fixture));
-
-    assert_non_null(fixture);
-    sample_init(&fixture->sample);
-    fixture->memory = mem_new(ARENA_BYTES);
-    assert_non_null(fixture->memory);
-    arena_init(&fixture->arena, fixture->memory, ARENA_BYTES);
-    fixture->live = mem_live();
-    *state = fixture;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *fixture = *state;
-    bool leaked = mem_live() != fixture->live;
-
-    mem_fail_at(0);
-    mem_free(fixture->memory);
-    mem_free(fixture);
-    return leaked ? -1 : 0;
-}
-
-static enum status decode(struct fixture *fixture,
-                          const void *bytes,
-                          size_t size)
-{
-    arena_reset(&fixture->arena);
-    return wire_decode(bytes, size, &fixture->arena, &fixture->received);
-}
-
-/* Bytes of a sample of this kind; to be freed. */
-static unsigned char *encoded(struct fixture *fixture,
-                              enum wire_kind kind,
-                              size_t *out_size)
-{
-    unsigned char *bytes = NULL;
-
-    sample_wire(&fixture->sample, kind, &fixture->wire);
-    assert_int_equal(wire_encode(&fixture->wire, &bytes, out_size), STATUS_OK);
-    return bytes;
-}
-
-/* fixture->wire to fixture->received. */
-static enum status through(struct fixture *fixture)
-{
-    unsigned char *bytes = NULL;
-    size_t size = 0;
-    enum status status = wire_encode(&fixture->wire, &bytes, &size);
-
-    if (status == STATUS_OK) {
-        status = decode(fixture, bytes, size);
-    }
-    mem_free(bytes);
-    return status;
-}
 
 /* --- Round trips --- */
 
@@ -209,7 +138,7 @@ static void assert_same_from_coordinator(const struct wire *a,
 
 static void test_wire__comes_back_as_it_was(void **state)
 {
-    struct fixture *fixture = *state;
+    struct wirefixture *fixture = *state;
 
     for (size_t i = 0; i < SAMPLE_KINDS; i++) {
         sample_wire(&fixture->sample, sample_kinds[i], &fixture->wire);
@@ -224,7 +153,7 @@ static void test_wire__comes_back_as_it_was(void **state)
 
 static void test_wire__an_assignment_may_ask_for_fresh_weights(void **state)
 {
-    struct fixture *fixture = *state;
+    struct wirefixture *fixture = *state;
 
     sample_wire(&fixture->sample, WIRE_ASSIGN, &fixture->wire);
     fixture->wire.assign.records = NULL;
@@ -237,7 +166,7 @@ static void test_wire__an_assignment_may_ask_for_fresh_weights(void **state)
 
 static void test_wire__an_assignment_may_start_from_copies(void **state)
 {
-    struct fixture *fixture = *state;
+    struct wirefixture *fixture = *state;
 
     sample_wire(&fixture->sample, WIRE_ASSIGN, &fixture->wire);
     sample_from_point(&fixture->sample, &fixture->wire.assign);
@@ -249,7 +178,7 @@ static void test_wire__an_assignment_may_start_from_copies(void **state)
 
 static void test_wire__an_assignment_starts_from_one_thing(void **state)
 {
-    struct fixture *fixture = *state;
+    struct wirefixture *fixture = *state;
     struct wire_assign *assign = &fixture->wire.assign;
 
     sample_wire(&fixture->sample, WIRE_ASSIGN, &fixture->wire);
@@ -298,7 +227,7 @@ static void widen(struct sample *sample, struct unit *units)
 
 static void test_wire__has_room_for_the_widest_model(void **state)
 {
-    struct fixture *fixture = *state;
+    struct wirefixture *fixture = *state;
     struct wire_assign *assign = &fixture->wire.assign;
     struct unit *units = mem_array(4 * (size_t)UNITS_MAX, sizeof(*units));
     size_t room = 16 << 20;
@@ -320,7 +249,7 @@ static void test_wire__has_room_for_the_widest_model(void **state)
 
 static void test_wire__an_error_comes_without_a_shape(void **state)
 {
-    struct fixture *fixture = *state;
+    struct wirefixture *fixture = *state;
 
     sample_wire(&fixture->sample, WIRE_OPENED, &fixture->wire);
     fixture->wire.opened.status = STATUS_NOT_FOUND;
@@ -351,7 +280,7 @@ static void test_wire__has_these_bytes(void **state)
         {WIRE_RELEASE, 9, "\xaa\x04\x06\x08\x02\x10\x05\x18\x14"},
         {WIRE_QUIT, 3, "\xba\x04\x00"},
         {WIRE_FAULT, 14, "\x3a\x0c\x08\x02\x10\x05\x18\x02\x22\x04lost"}};
-    struct fixture *fixture = *state;
+    struct wirefixture *fixture = *state;
 
     for (size_t i = 0; i < sizeof(golden) / sizeof(golden[0]); i++) {
         size_t size = 0;
@@ -370,7 +299,7 @@ static void test_wire__a_key_is_fields_12_and_13_of_a_hello(void **state)
                                  "0123456789abcdef0123456789abcdef\x52\x01"
                                  "e\x62\x20"
                                  "KKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKK\x68\x01";
-    struct fixture *fixture = *state;
+    struct wirefixture *fixture = *state;
     struct wire wire = {.kind = WIRE_HELLO};
     unsigned char *bytes = NULL;
     size_t size = 0;
@@ -394,223 +323,11 @@ static void test_wire__a_key_is_fields_12_and_13_of_a_hello(void **state)
     mem_free(bytes);
 }
 
-/* --- Damage --- */
-
-static void test_wire__cut_short_anywhere_is_invalid(void **state)
-{
-    struct fixture *fixture = *state;
-
-    for (size_t i = 0; i < SAMPLE_KINDS; i++) {
-        size_t size = 0;
-        unsigned char *bytes = encoded(fixture, sample_kinds[i], &size);
-
-        for (size_t cut = 0; cut < size; cut++) {
-            assert_int_equal(decode(fixture, bytes, cut), STATUS_INVALID);
-        }
-        mem_free(bytes);
-    }
-}
-
-/* What decodes has valid ranges: else it could not be encoded. */
-static void assert_invalid_or_valid(struct fixture *fixture,
-                                    const unsigned char *bytes,
-                                    size_t size)
-{
-    unsigned char *again = NULL;
-    size_t again_size = 0;
-    enum status status = decode(fixture, bytes, size);
-
-    if (status != STATUS_OK) {
-        assert_int_equal(status, STATUS_INVALID);
-        return;
-    }
-    assert_int_equal(wire_encode(&fixture->received, &again, &again_size),
-                     STATUS_OK);
-    mem_free(again);
-}
-
-static void test_wire__survives_every_flipped_byte(void **state)
-{
-    static const unsigned char flips[] = {0x01, 0x02, 0x04, 0x08, 0x10,
-                                          0x20, 0x40, 0x80, 0x7f, 0xff};
-    struct fixture *fixture = *state;
-
-    for (size_t i = 0; i < SAMPLE_KINDS; i++) {
-        size_t size = 0;
-        unsigned char *bytes = encoded(fixture, sample_kinds[i], &size);
-
-        for (size_t at = 0; at < size; at++) {
-            for (size_t j = 0; j < sizeof(flips); j++) {
-                bytes[at] ^= flips[j];
-                assert_invalid_or_valid(fixture, bytes, size);
-                bytes[at] ^= flips[j];
-            }
-        }
-        mem_free(bytes);
-    }
-}
-
-static void test_wire__says_so_when_any_allocation_fails(void **state)
-{
-    struct fixture *fixture = *state;
-
-    for (size_t i = 0; i < SAMPLE_KINDS; i++) {
-        unsigned char *bytes = NULL;
-        size_t size = 0;
-        uint64_t n = 0;
-        enum status status = STATUS_NO_MEMORY;
-
-        sample_wire(&fixture->sample, sample_kinds[i], &fixture->wire);
-        while (status == STATUS_NO_MEMORY) {
-            mem_fail_at(++n);
-            status = wire_encode(&fixture->wire, &bytes, &size);
-            assert_true(status == STATUS_OK || mem_live() == fixture->live);
-        }
-        assert_int_equal(status, STATUS_OK);
-        assert_true(n > 1);
-        for (n = 1, status = STATUS_NO_MEMORY; status == STATUS_NO_MEMORY;
-             n++) {
-            mem_fail_at(n);
-            status = decode(fixture, bytes, size);
-            assert_int_equal(mem_live(), fixture->live + 1);
-        }
-        mem_fail_at(0);
-        assert_int_equal(status, STATUS_OK);
-        mem_free(bytes);
-    }
-}
-
-static void test_wire__says_so_when_the_arena_is_full(void **state)
-{
-    struct fixture *fixture = *state;
-
-    for (size_t i = 0; i < SAMPLE_KINDS; i++) {
-        size_t size = 0;
-        unsigned char *bytes = encoded(fixture, sample_kinds[i], &size);
-        size_t needed = 0;
-
-        assert_int_equal(decode(fixture, bytes, size), STATUS_OK);
-        needed = fixture->arena.used;
-        for (size_t room = 0; room < needed; room += 16) {
-            fixture->arena.size = room;
-            assert_int_equal(decode(fixture, bytes, size), STATUS_NO_MEMORY);
-        }
-        fixture->arena.size = ARENA_BYTES;
-        mem_free(bytes);
-    }
-}
-
-/* --- Hostile bytes --- */
-
-static void test_wire__has_a_largest_size(void **state)
-{
-    struct fixture *fixture = *state;
-    unsigned char *bytes = mem_new((size_t)CONTROL_BYTES_MAX + 1);
-    uint64_t live = mem_live();
-
-    assert_non_null(bytes);
-
-    /* Rejected for its size alone: nothing is allocated for it. */
-    mem_fail_at(1);
-    assert_int_equal(decode(fixture, bytes, (size_t)CONTROL_BYTES_MAX + 1),
-                     STATUS_INVALID);
-    assert_null(mem_new(1));
-    assert_int_equal(mem_live(), live);
-    mem_free(bytes);
-}
-
-/* Eight megabytes of what costs most: two bytes a message or string. */
-static void test_wire__bounds_what_hostile_bytes_cost(void **state)
-{
-    static const unsigned char fields[][2] = {
-        {9 << 3 | 2, 0},  /* Assign.peers: empty messages */
-        {11 << 3 | 2, 0}, /* Assign.records */
-        {15 << 3, 0},     /* an unknown number */
-        {14 << 3 | 2, 0}, /* unknown bytes */
-        {10 << 3, 0}};    /* Assign.owners, not packed */
-    struct fixture *fixture = *state;
-    size_t size = CONTROL_BYTES_MAX;
-    unsigned char *bytes = mem_new(size);
-
-    assert_non_null(bytes);
-    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-        /* Field 67 of the envelope, then its length in four bytes. */
-        memcpy(bytes, "\x9a\x04\xfa\xff\xff\x03", 6);
-        for (size_t at = 6; at < size; at += 2) {
-            memcpy(bytes + at, fields[i], 2);
-        }
-        assert_int_equal(decode(fixture, bytes, size), STATUS_INVALID);
-        assert_int_equal(mem_live(), fixture->live + 1);
-    }
-    mem_free(bytes);
-}
-
-static void test_wire__refuses_strings_that_are_not_printable(void **state)
-{
-    static const char *const bad[] = {
-        "a\nb",         /* would forge a line of a log */
-        "a\x1b[",       /* would talk to a terminal */
-        "a\x7f.",       /* delete */
-        "\xc2\x85.",    /* a control character above 127 */
-        "\xff..",       /* no such byte in UTF-8 */
-        "..\xc3",       /* half a character */
-        "\x80..",       /* the other half */
-        "\xc0\xaf.",    /* "/" in a longer form */
-        "\xe0\x80\xaf", /* and a longer one */
-        "\xed\xa0\x80", /* half a surrogate pair */
-        "\0..",         /* ends the C string early */
-        "..\0"};
-    struct fixture *fixture = *state;
-    size_t size = 0;
-    unsigned char *bytes = NULL;
-
-    sample_wire(&fixture->sample, WIRE_FAULT, &fixture->wire);
-    sample_text(fixture->wire.fault.text, "xyz");
-    assert_int_equal(wire_encode(&fixture->wire, &bytes, &size), STATUS_OK);
-    assert_int_equal(decode(fixture, bytes, size), STATUS_OK);
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        memcpy(bytes + size - 3, bad[i], 3);
-        assert_int_equal(decode(fixture, bytes, size), STATUS_INVALID);
-    }
-    mem_free(bytes);
-}
-
-static void test_wire__tells_an_error_whatever_its_text(void **state)
-{
-    struct fixture *fixture = *state;
-    struct wire_fault *fault = &fixture->wire.fault;
-
-    sample_wire(&fixture->sample, WIRE_FAULT, &fixture->wire);
-    memset(fault->text, 'x', sizeof(fault->text)); /* no NUL at all */
-    memcpy(fault->text, "a\nb\xff \xe2\x82\xac", 8);
-    fault->text[sizeof(fault->text) - 2] = '\xc3';
-
-    assert_int_equal(through(fixture), STATUS_OK);
-
-    fault = &fixture->received.fault;
-    assert_memory_equal(fault->text, "a?b? \xe2\x82\xac", 8);
-    assert_int_equal(strlen(fault->text), ERROR_BYTES_MAX - 1);
-    assert_int_equal(fault->text[ERROR_BYTES_MAX - 2], '?');
-}
-
-/* So that a worker of a later release can be refused with a sentence. */
-static void test_wire__skips_fields_that_it_does_not_know(void **state)
-{
-    /* A hello: name "w", endpoint "e", 32 bytes of fingerprint, field 99. */
-    unsigned char bytes[] = "\x0a\x2b\x0a\x01w\x52\x01"
-                            "e\x2a\x20"
-                            "0123456789abcdef0123456789abcdef\x98\x06\x07";
-    struct fixture *fixture = *state;
-
-    assert_int_equal(decode(fixture, bytes, sizeof(bytes) - 1), STATUS_OK);
-    assert_string_equal(fixture->received.hello.name, "w");
-}
-
 /* --- Figures that are not finite --- */
 
 static void test_wire__a_report_says_that_it_is_not_finite(void **state)
 {
-    struct fixture *fixture = *state;
+    struct wirefixture *fixture = *state;
     struct report *report = &fixture->sample.report;
 
     sample_wire(&fixture->sample, WIRE_REPORT, &fixture->wire);
@@ -644,15 +361,6 @@ int main(void)
         TEST(test_wire__an_error_comes_without_a_shape),
         TEST(test_wire__has_these_bytes),
         TEST(test_wire__a_key_is_fields_12_and_13_of_a_hello),
-        TEST(test_wire__cut_short_anywhere_is_invalid),
-        TEST(test_wire__survives_every_flipped_byte),
-        TEST(test_wire__says_so_when_any_allocation_fails),
-        TEST(test_wire__says_so_when_the_arena_is_full),
-        TEST(test_wire__has_a_largest_size),
-        TEST(test_wire__bounds_what_hostile_bytes_cost),
-        TEST(test_wire__refuses_strings_that_are_not_printable),
-        TEST(test_wire__tells_an_error_whatever_its_text),
-        TEST(test_wire__skips_fields_that_it_does_not_know),
         TEST(test_wire__a_report_says_that_it_is_not_finite),
     };
 

@@ -1,7 +1,6 @@
 /* fixture.h - a store in a directory of its own, for the tests of storage.
  *
- * A test program is one file and the archives, so the helpers are here. Each
- * test gets a new directory below /tmp, and it is gone afterwards. */
+ * Each test gets a new directory below /tmp, and it is gone afterwards. */
 #ifndef TESTS_UNIT_STORAGE_FIXTURE_H
 #define TESTS_UNIT_STORAGE_FIXTURE_H
 

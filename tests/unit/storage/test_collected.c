@@ -2,10 +2,8 @@
  */
 #include "storage/sweep.h"
 
+#include "tests/unit/storage/killed.h"
 #include "tests/unit/storage/named.h"
-
-#include <signal.h>
-#include <sys/wait.h>
 
 enum { KILLS = 15, KEPT = 4, BACKUPS_EVERY = 7 };
 
@@ -65,34 +63,6 @@ static void go_on_for_ever(struct fixture *f, int told)
             back_up(f, i);
         }
     }
-}
-
-/* The newest that was acknowledged before the child was killed. */
-static uint64_t run_and_kill(struct fixture *f, int commits)
-{
-    uint64_t acknowledged = 0;
-    uint64_t i = 0;
-    int told[2];
-    int status = 0;
-    pid_t child = -1;
-
-    assert_int_equal(pipe(told), 0);
-    child = fork();
-    if (child == 0) {
-        close(told[0]);
-        go_on_for_ever(f, told[1]);
-    }
-    close(told[1]);
-    for (int n = 0; n < commits; n++) {
-        assert_int_equal(read(told[0], &i, sizeof(i)), sizeof(i));
-    }
-    kill(child, SIGKILL);
-    assert_int_equal(waitpid(child, &status, 0), child);
-    do {
-        acknowledged = i;
-    } while (read(told[0], &i, sizeof(i)) == sizeof(i));
-    close(told[0]);
-    return acknowledged;
 }
 
 struct numbers {
@@ -179,7 +149,7 @@ static void test_collected__whatever_is_there_is_whole(void **state)
     uint64_t last = 0;
 
     for (int n = 0; n < KILLS; n++) {
-        uint64_t acknowledged = run_and_kill(f, 1 + n * 5 % 12);
+        uint64_t acknowledged = killed_after(f, go_on_for_ever, 1 + n * 5 % 12);
 
         fixture_open(f);
         assert_whole(f, acknowledged);

@@ -1,10 +1,7 @@
 /* test_crash.c - kill -9 in a loop of commits, again and again. */
 #include "storage/store.h"
 
-#include "tests/unit/storage/fixture.h"
-
-#include <signal.h>
-#include <sys/wait.h>
+#include "tests/unit/storage/killed.h"
 
 enum { KILLS = 20, MIRROR_KILLS = 8, RECORDS = 5 };
 
@@ -63,33 +60,14 @@ static void commit_for_ever(struct fixture *f, bool mirrored, int told)
     _exit(1);
 }
 
-/* Lets the child acknowledge so many commits, kills it wherever it is then,
- * and returns the newest that it has acknowledged. */
-static uint64_t run_and_kill(struct fixture *f, int commits, bool mirrored)
+static void commit_to_store(struct fixture *f, int told)
 {
-    uint64_t acknowledged = 0;
-    uint64_t i = 0;
-    int told[2];
-    int status = 0;
-    pid_t child = -1;
+    commit_for_ever(f, false, told);
+}
 
-    assert_int_equal(pipe(told), 0);
-    child = fork();
-    if (child == 0) {
-        close(told[0]);
-        commit_for_ever(f, mirrored, told[1]);
-    }
-    close(told[1]);
-    for (int n = 0; n < commits; n++) {
-        assert_int_equal(read(told[0], &i, sizeof(i)), sizeof(i));
-    }
-    kill(child, SIGKILL);
-    assert_int_equal(waitpid(child, &status, 0), child);
-    do {
-        acknowledged = i;
-    } while (read(told[0], &i, sizeof(i)) == sizeof(i));
-    close(told[0]);
-    return acknowledged;
+static void commit_to_both(struct fixture *f, int told)
+{
+    commit_for_ever(f, true, told);
 }
 
 struct journal {
@@ -146,7 +124,8 @@ static void test_crash__every_commit_is_whole_or_not_there(void **state)
     struct fixture *f = *state;
 
     for (int n = 0; n < KILLS; n++) {
-        uint64_t acknowledged = run_and_kill(f, 1 + n * 7 % 20, false);
+        uint64_t acknowledged =
+            killed_after(f, commit_to_store, 1 + n * 7 % 20);
 
         fixture_open(f);
         assert_whole(f, acknowledged);
@@ -176,7 +155,7 @@ static void test_crash__a_mirror_has_every_commit(void **state)
     struct fixture *f = *state;
 
     for (int n = 0; n < MIRROR_KILLS; n++) {
-        uint64_t acknowledged = run_and_kill(f, 1 + n * 7 % 10, true);
+        uint64_t acknowledged = killed_after(f, commit_to_both, 1 + n * 7 % 10);
 
         assert_mirrored(f, acknowledged);
         fixture_open(f);

@@ -1,5 +1,7 @@
 /* Drains whose other workers die, and what is asked for while a job moves. */
-#include "tests/unit/coordinator/core/fakeworld.h"
+#include "tests/unit/coordinator/core/fakeinside.h"
+
+#include "base/mem.h"
 
 #include <stdlib.h>
 
@@ -28,16 +30,6 @@ static void end(struct fakeworld *w)
     mem_free(w);
 }
 
-static const struct job *job_of(const struct fakeworld *w)
-{
-    return &w->coord->jobs[0];
-}
-
-static bool said(const struct fakeworld *w, const char *what)
-{
-    return strstr(w->log, what) != NULL;
-}
-
 static void drain(struct fakeworld *w, uint32_t worker, uint64_t wait_ms)
 {
     fake_request(w, (struct request){.id = 2,
@@ -53,8 +45,8 @@ static void wait(struct fakeworld *w, uint64_t for_ms)
         struct fake_event *e = fake_queue(w);
 
         w->now_ms += 500;
-        for (uint32_t i = 0; i < WORKERS_MAX; i++) {
-            w->coord->members.items[i].seen_ms = w->now_ms;
+        for (uint32_t i = 0; i < FAKE_WORKERS_MAX; i++) {
+            members_hear(&w->coord->members, i, w->now_ms);
         }
         e->event.type = COORD_TIMEOUT;
         fake_run(w, 20);
@@ -66,7 +58,8 @@ static struct fakeworld *begin_stranded(void)
 {
     struct fakeworld *w = begin(2, 1, 1);
 
-    assert_int_equal(job_of(w)->placed, 1);
+    assert_int_equal(worker_set_count(&job_of(w)->placed), 1);
+    assert_true(worker_set_has(&job_of(w)->placed, 0));
     w->hold_points = true;
     drain(w, 0, 60000);
     fake_run(w, 1000);
@@ -128,7 +121,7 @@ static void test_drains__one_is_done_where_another_worker_comes(void **state)
     fake_run(w, 300);
 
     assert_true(said(w, "w0 hosts nothing any more, and stays cordoned"));
-    assert_int_equal(job_of(w)->placed & 1, 0);
+    assert_false(worker_set_has(&job_of(w)->placed, 0));
     end(w);
 }
 

@@ -1,118 +1,11 @@
 /* Workers that join, are cordoned, drained, leave or die while a job runs. */
-#include "tests/unit/coordinator/core/fakeworld.h"
+#include "tests/unit/coordinator/core/elastic.h"
 
-#include <stdlib.h>
-
-enum { ENOUGH = 1000000, SETTLED_MS = 600 };
-
-struct elastic {
-    struct fakeworld w;
-    struct fakeworld quiet; /* the same job, undisturbed, on one worker */
-};
-
-static struct job_spec plastic_spec(void)
-{
-    struct job_spec spec = fake_spec();
-
-    spec.report_every_steps = 10; /* more boundaries */
-    spec.roles[ROLE_RENEW].count = 1;
-    spec.roles[ROLE_RENEW].policies[0].policy = POLICY_CONTINUAL_BACKPROP;
-    spec.roles[ROLE_RENEW].policies[0].value[CBP_RATE] = 1e-3;
-    spec.roles[ROLE_RENEW].policies[0].value[CBP_MATURITY] = 100;
-    spec.roles[ROLE_GROW].count = 1;
-    spec.roles[ROLE_GROW].policies[0].policy = POLICY_SCHEDULE;
-    spec.roles[ROLE_GROW].policies[0].value[SCHEDULE_EVERY] = 9;
-    spec.roles[ROLE_GROW].policies[0].value[SCHEDULE_ADD] = 2;
-    spec.roles[ROLE_GROW].policies[0].value[SCHEDULE_MAX_UNITS] = 40;
-    return spec;
-}
-
-static void open_world(struct fakeworld *w, uint32_t workers)
-{
-    fake_open(w, workers);
-    w->keeps = true;
-}
-
-/* A world with `workers` of them and a job on least to most, under way. */
-static struct elastic *begin(uint32_t workers, uint32_t least, uint32_t most)
-{
-    struct elastic *e = mem_new(sizeof(*e));
-    struct job_spec spec = plastic_spec();
-
-    assert_non_null(e);
-    open_world(&e->quiet, 1);
-    spec.run.workers = 1;
-    fake_launch(&e->quiet, &spec);
-    fake_run(&e->quiet, ENOUGH);
-
-    open_world(&e->w, workers);
-    spec.run.workers = most;
-    spec.run.workers_min = least == most ? 0 : least;
-    fake_launch(&e->w, &spec);
-    fake_run(&e->w, 100);
-    assert_int_equal(e->w.coord->jobs[0].phase, PHASE_RUNNING);
-    return e;
-}
-
-static const struct job *job_of(const struct elastic *e)
-{
-    return &e->w.coord->jobs[0];
-}
-
-static bool said(const struct fakeworld *w, const char *what)
-{
-    return strstr(w->log, what) != NULL;
-}
-
-/* Everything is over, nothing was computed twice, and no decision differs. */
-static void end_undisturbed(struct elastic *e)
-{
-    fake_run(&e->w, ENOUGH);
-    assert_int_equal(job_of(e)->phase, PHASE_ENDED);
-    assert_int_equal(job_of(e)->record.state, JOB_FINISHED);
-    assert_int_equal(job_of(e)->record.replayed_steps, 0);
-    assert_string_equal(e->w.journal, e->quiet.journal);
-    assert_true(strlen(e->w.journal) > 500);
-}
-
-static void end(struct elastic *e)
-{
-    fake_close(&e->w);
-    fake_close(&e->quiet);
-    mem_free(e);
-}
-
-static void ask(struct elastic *e,
-                uint64_t id,
-                enum request_kind kind,
-                uint32_t worker)
-{
-    fake_request(
-        &e->w, (struct request){
-                   .id = id, .kind = kind, .worker = worker, .wait_ms = 1000});
-}
-
-static void leave(struct elastic *e, uint32_t worker)
-{
-    struct fake_event *event = fake_message(&e->w, worker);
-
-    event->message.kind = WIRE_LEAVE;
-}
+#include <string.h>
 
 static const struct member *member(const struct elastic *e, uint32_t worker)
 {
     return &e->w.coord->members.items[worker];
-}
-
-static void answer_points(struct elastic *e)
-{
-    e->w.hold_points = false;
-    for (uint32_t t = 0; t < TOKENS_MAX; t++) {
-        if (e->w.coord->tokens[t].kind == TOKEN_POINT &&
-            e->w.coord->tokens[t].id != 0) {
-            (void)fake_stored(&e->w, e->w.coord->tokens[t].id);
-        }
-    }
 }
 
 static void test_elastic__a_range_takes_workers_as_they_come(void **state)
@@ -120,17 +13,17 @@ static void test_elastic__a_range_takes_workers_as_they_come(void **state)
     struct elastic *e = begin(1, 1, 3);
 
     (void)state;
-    assert_int_equal(job_of(e)->peers_count, 1);
+    assert_int_equal(job_of(&e->w)->peers_count, 1);
     fake_hello(&e->w, 1);
     fake_hello(&e->w, 2);
     fake_run(&e->w, 30);
-    assert_int_equal(job_of(e)->peers_count, 1); /* they may not be all */
+    assert_int_equal(job_of(&e->w)->peers_count, 1); /* they may not be all */
     e->w.now_ms += SETTLED_MS;
     end_undisturbed(e);
 
     assert_true(said(&e->w, "from w0\n"));
     assert_true(said(&e->w, ", on w0, w1, w2\n"));
-    assert_int_equal(job_of(e)->record.shares_count, 3);
+    assert_int_equal(job_of(&e->w)->record.shares_count, 3);
     end(e);
 }
 
@@ -143,15 +36,15 @@ static void test_elastic__a_job_moves_at_most_once_in_two_seconds(void **state)
     fake_run(&e->w, 40);
     e->w.now_ms += SETTLED_MS;
     fake_run(&e->w, 90);
-    assert_int_equal(job_of(e)->peers_count, 2);
+    assert_int_equal(job_of(&e->w)->peers_count, 2);
     fake_hello(&e->w, 2);
     fake_run(&e->w, 40);
     e->w.now_ms += SETTLED_MS;
     fake_run(&e->w, 90);
-    assert_int_equal(job_of(e)->peers_count, 2);
+    assert_int_equal(job_of(&e->w)->peers_count, 2);
     e->w.now_ms += 2000 - SETTLED_MS;
     fake_run(&e->w, 90);
-    assert_int_equal(job_of(e)->peers_count, 3);
+    assert_int_equal(job_of(&e->w)->peers_count, 3);
 
     end_undisturbed(e);
     end(e);
@@ -238,8 +131,8 @@ static void test_elastic__two_drains_at_once_leave_one_worker(void **state)
     assert_true(said(&e->w, "reply w1 hosts nothing any more"));
     assert_true(said(&e->w, "w2 is needed"));
     end_undisturbed(e);
-    assert_int_equal(job_of(e)->record.shares_count, 1);
-    assert_int_equal(job_of(e)->record.shares[0].worker, 2);
+    assert_int_equal(job_of(&e->w)->record.shares_count, 1);
+    assert_int_equal(job_of(&e->w)->record.shares[0].worker, 2);
     end(e);
 }
 
@@ -299,14 +192,14 @@ static void test_elastic__a_drained_worker_that_dies_is_told_of(void **state)
     e->w.hold_points = true;
     ask(e, 2, REQUEST_DRAIN, 1);
     fake_run(&e->w, 1000);
-    assert_true(job_of(e)->moving);
+    assert_true(job_of(&e->w)->moving);
     fake_lose(&e->w, 1);
     fake_run(&e->w, 40);
     answer_points(e);
     fake_run(&e->w, ENOUGH);
 
     assert_true(said(&e->w, "w1 was lost while it was drained"));
-    assert_int_equal(job_of(e)->record.state, JOB_FINISHED);
+    assert_int_equal(job_of(&e->w)->record.state, JOB_FINISHED);
     assert_string_equal(e->w.journal, e->quiet.journal);
     end(e);
 }
@@ -362,214 +255,19 @@ static void test_elastic__an_idle_worker_is_let_go_at_once(void **state)
 static void test_elastic__the_last_worker_leaves_a_version_behind(void **state)
 {
     struct elastic *e = begin(1, 1, 2);
-    uint64_t head = job_of(e)->record.head;
+    uint64_t head = job_of(&e->w)->record.head;
 
     (void)state;
     leave(e, 0);
     fake_run(&e->w, 1000);
     assert_int_equal(e->w.workers[0].quits, 1);
-    assert_int_equal(job_visible_state(job_of(e)), JOB_WAITING);
-    assert_string_equal(job_of(e)->record.reason,
+    assert_int_equal(job_visible_state(job_of(&e->w)), JOB_WAITING);
+    assert_string_equal(job_of(&e->w)->record.reason,
                         "needs 1 worker, 0 of 0 here are idle");
-    assert_true(job_of(e)->record.head > head);
+    assert_true(job_of(&e->w)->record.head > head);
     fake_hello(&e->w, 1);
 
     end_undisturbed(e);
-    end(e);
-}
-
-static void test_elastic__a_pause_replaces_the_parting(void **state)
-{
-    struct elastic *e = begin(1, 1, 2);
-
-    (void)state;
-    leave(e, 0);
-    for (uint32_t i = 0; i < 40 && job_of(e)->want == WANT_NONE; i++) {
-        fake_run(&e->w, 1);
-    }
-    assert_int_equal(job_of(e)->want, WANT_PARK);
-    fake_request(&e->w,
-                 (struct request){.id = 2, .kind = REQUEST_PAUSE, .job = 1});
-    fake_run(&e->w, 1000);
-
-    assert_true(said(&e->w, "reply paused"));
-    assert_int_equal(e->w.workers[0].quits, 1);
-    end(e);
-}
-
-/* Moving, and its point is not on the disk yet. */
-static struct elastic *begin_moving(uint32_t workers)
-{
-    struct elastic *e = begin(workers, 1, workers - 1);
-
-    e->w.hold_points = true;
-    ask(e, 2, REQUEST_DRAIN, 0);
-    fake_run(&e->w, 1000);
-    assert_true(job_of(e)->moving);
-    assert_int_equal(job_of(e)->phase, PHASE_RUNNING);
-    return e;
-}
-
-static void test_elastic__a_pause_in_a_move_loses_no_step(void **state)
-{
-    struct elastic *e = begin_moving(3);
-    uint64_t step = job_of(e)->record.step;
-
-    (void)state;
-    fake_request(&e->w,
-                 (struct request){.id = 3, .kind = REQUEST_PAUSE, .job = 1});
-    fake_run(&e->w, 40);
-    answer_points(e);
-    fake_run(&e->w, 1000);
-    assert_true(said(&e->w, "reply paused"));
-    assert_true(job_of(e)->record.step >= step);
-    fake_request(&e->w,
-                 (struct request){.id = 4, .kind = REQUEST_RESUME, .job = 1});
-
-    end_undisturbed(e);
-    end(e);
-}
-
-static void test_elastic__a_cancel_in_a_move_ends_the_job(void **state)
-{
-    struct elastic *e = begin_moving(3);
-
-    (void)state;
-    fake_request(&e->w,
-                 (struct request){.id = 3, .kind = REQUEST_CANCEL, .job = 1});
-    answer_points(e);
-    fake_run(&e->w, ENOUGH);
-
-    assert_int_equal(job_of(e)->record.state, JOB_CANCELLED);
-    assert_true(said(&e->w, "reply w0 hosts nothing any more"));
-    end(e);
-}
-
-static void test_elastic__a_worker_that_dies_in_a_move_rolls_it_back(
-    void **state)
-{
-    struct elastic *e = begin_moving(4);
-
-    (void)state;
-    fake_lose(&e->w, 2);
-    fake_run(&e->w, 40);
-    answer_points(e);
-    fake_run(&e->w, ENOUGH);
-
-    assert_int_equal(job_of(e)->record.state, JOB_FINISHED);
-    assert_true(said(&e->w, "reply w0 hosts nothing any more"));
-    assert_string_equal(e->w.journal, e->quiet.journal);
-    end(e);
-}
-
-static void test_elastic__a_move_whose_state_cannot_be_kept_is_tried_later(
-    void **state)
-{
-    struct elastic *e = begin(3, 2, 2);
-
-    (void)state;
-    e->w.fail_points = true;
-    ask(e, 2, REQUEST_DRAIN, 1);
-    fake_run(&e->w, ENOUGH);
-
-    assert_true(said(&e->w, "the state to move could not be kept"));
-    assert_int_equal(job_of(e)->record.state, JOB_FINISHED);
-    assert_true(said(&e->w, "reply w1 hosts nothing any more"));
-    assert_string_equal(e->w.journal, e->quiet.journal);
-    end(e);
-}
-
-static void test_elastic__a_move_without_its_record_says_that_it_goes_back(
-    void **state)
-{
-    struct elastic *e = begin_moving(3);
-
-    (void)state;
-    answer_points(e);
-    e->w.no_point = true;
-    fake_run(&e->w, ENOUGH);
-
-    assert_true(said(&e->w, "the record of the state kept in memory cannot be "
-                            "read; back to v3 at step 180"));
-    assert_false(said(&e->w, "goes on at step"));
-    assert_int_equal(job_of(e)->record.state, JOB_FINISHED);
-    assert_string_equal(e->w.journal, e->quiet.journal);
-    end(e);
-}
-
-static void test_elastic__a_copy_lost_in_a_move_is_told_of(void **state)
-{
-    struct elastic *e = begin(3, 1, 2);
-
-    (void)state;
-    e->w.no_buddies = true;
-    e->w.hold_points = true;
-    ask(e, 2, REQUEST_DRAIN, 0);
-    fake_run(&e->w, 1000);
-    assert_true(job_of(e)->moving);
-    answer_points(e);
-    fake_lose(&e->w, 1); /* while the record is read */
-    fake_run(&e->w, ENOUGH);
-
-    assert_true(said(&e->w, "a copy of the state kept in memory is lost with "
-                            "its worker; back to v3 at step 180"));
-    assert_false(said(&e->w, "goes on at step"));
-    assert_int_equal(job_of(e)->record.state, JOB_FINISHED);
-    assert_string_equal(e->w.journal, e->quiet.journal);
-    end(e);
-}
-
-static void test_elastic__a_setting_does_not_wait_for_a_move_that_strands(
-    void **state)
-{
-    struct elastic *e = begin(3, 2, 2);
-
-    (void)state;
-    e->w.hold_points = true;
-    ask(e, 2, REQUEST_DRAIN, 0);
-    fake_run(&e->w, 1000);
-    assert_true(job_of(e)->moving);
-    ask(e, 3, REQUEST_CORDON, 2);
-    fake_request(&e->w, (struct request){.id = 4,
-                                         .kind = REQUEST_SET,
-                                         .job = 1,
-                                         .setting = SETTING_RATE,
-                                         .value = 0.25});
-    fake_run(&e->w, 1000);
-    answer_points(e);
-    fake_run(&e->w, 40);
-
-    assert_int_equal(job_of(e)->phase, PHASE_WAITING);
-    assert_true(said(&e->w, "the job stopped before the setting took effect"));
-    end(e);
-}
-
-static void test_elastic__a_shutdown_in_a_move_comes_to_its_end(void **state)
-{
-    struct elastic *e = begin_moving(3);
-
-    (void)state;
-    fake_request(&e->w, (struct request){.id = 3, .kind = REQUEST_SHUTDOWN});
-    fake_run(&e->w, 40);
-    answer_points(e);
-    fake_run(&e->w, 1000);
-
-    assert_true(said(&e->w, "reply shut down"));
-    end(e);
-}
-
-static void test_elastic__a_lost_worker_leaves_the_job_to_the_others(
-    void **state)
-{
-    struct elastic *e = begin(3, 1, 3);
-
-    (void)state;
-    fake_lose(&e->w, 1);
-    fake_run(&e->w, ENOUGH);
-
-    assert_int_equal(job_of(e)->record.state, JOB_FINISHED);
-    assert_int_equal(job_of(e)->record.shares_count, 2);
-    assert_string_equal(e->w.journal, e->quiet.journal);
     end(e);
 }
 
@@ -589,7 +287,7 @@ static void test_elastic__a_cordon_keeps_shards_and_takes_none(void **state)
 
     assert_true(said(&e->w, "reply w1 is cordoned: it takes no new shards and "
                             "keeps 2 shards"));
-    assert_int_equal(job_of(e)->peers_count, 2);
+    assert_int_equal(job_of(&e->w)->peers_count, 2);
     assert_string_equal(e->w.coord->jobs[1].record.reason,
                         "needs 1 worker, 0 of 3 here are idle, 2 are "
                         "cordoned");
@@ -697,26 +395,11 @@ int main(void)
         cmocka_unit_test(test_elastic__a_drain_that_lasts_is_answered_in_time),
         cmocka_unit_test(test_elastic__a_drained_worker_that_dies_is_told_of),
         cmocka_unit_test(
+            test_elastic__a_drain_of_a_worker_that_is_lost_is_answered),
+        cmocka_unit_test(
             test_elastic__a_leaving_worker_hands_over_and_is_let_go),
         cmocka_unit_test(test_elastic__an_idle_worker_is_let_go_at_once),
         cmocka_unit_test(test_elastic__the_last_worker_leaves_a_version_behind),
-        cmocka_unit_test(test_elastic__a_pause_replaces_the_parting),
-        cmocka_unit_test(test_elastic__a_pause_in_a_move_loses_no_step),
-        cmocka_unit_test(test_elastic__a_cancel_in_a_move_ends_the_job),
-        cmocka_unit_test(
-            test_elastic__a_worker_that_dies_in_a_move_rolls_it_back),
-        cmocka_unit_test(
-            test_elastic__a_move_whose_state_cannot_be_kept_is_tried_later),
-        cmocka_unit_test(
-            test_elastic__a_move_without_its_record_says_that_it_goes_back),
-        cmocka_unit_test(test_elastic__a_copy_lost_in_a_move_is_told_of),
-        cmocka_unit_test(
-            test_elastic__a_setting_does_not_wait_for_a_move_that_strands),
-        cmocka_unit_test(
-            test_elastic__a_drain_of_a_worker_that_is_lost_is_answered),
-        cmocka_unit_test(test_elastic__a_shutdown_in_a_move_comes_to_its_end),
-        cmocka_unit_test(
-            test_elastic__a_lost_worker_leaves_the_job_to_the_others),
         cmocka_unit_test(test_elastic__a_cordon_keeps_shards_and_takes_none),
         cmocka_unit_test(test_elastic__a_cordon_stays_with_the_name),
         cmocka_unit_test(

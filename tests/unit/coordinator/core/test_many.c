@@ -1,7 +1,11 @@
 /* Workers with numbers that no mask of one word holds. */
 #include "tests/unit/coordinator/core/fakeworld.h"
 
+#include "base/mem.h"
 #include "coordinator/core/job_points.h"
+
+#include <stdio.h>
+#include <string.h>
 
 enum { FIRST = MEMBERS_MAX - FAKE_WORKERS_MAX, ENOUGH = 100000 };
 
@@ -15,18 +19,6 @@ static int setup(void **state)
     w->keeps = true;
     *state = w;
     return 0;
-}
-
-static int teardown(void **state)
-{
-    fake_close(*state);
-    mem_free(*state);
-    return 0;
-}
-
-static struct job *job_of(struct fakeworld *w)
-{
-    return &w->coord->jobs[0];
 }
 
 static void launch(struct fakeworld *w)
@@ -126,8 +118,8 @@ static void test_many__move_away_from_one_that_is_drained(void **state)
                                      .wait_ms = 5000});
     assert_same_end(w);
 
-    assert_non_null(strstr(w->log, "goes on at step"));
-    assert_non_null(strstr(w->log, "hosts nothing any more"));
+    assert_true(said(w, "goes on at step"));
+    assert_true(said(w, "hosts nothing any more"));
     assert_int_equal(job_of(w)->record.shares[1].worker, FIRST + 2);
     assert_int_equal(job_of(w)->record.replayed_steps, 0);
 }
@@ -224,7 +216,7 @@ static void test_many__a_job_is_placed_on_the_most_that_it_may_have(
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, end_of_world)
     const struct CMUnitTest tests[] = {
         TEST(test_many__train_as_the_first_ones_do),
         TEST(test_many__go_back_to_their_buddies_copies),

@@ -4,54 +4,8 @@
 
 #include "coordinator/core/job_points.h"
 
-static int setup(void **state)
-{
-    struct fakeworld *w = mem_new(sizeof(*w));
-
-    assert_non_null(w);
-    fake_open(w, 2);
-    *state = w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fake_close(*state);
-    mem_free(*state);
-    return 0;
-}
-
-static bool said(const struct fakeworld *w, const char *what)
-{
-    return strstr(w->log, what) != NULL;
-}
-
-static struct job *job_of(struct fakeworld *w)
-{
-    return &w->coord->jobs[0];
-}
-
-static void run_until(struct fakeworld *w, enum job_phase phase)
-{
-    for (uint32_t i = 0; i < 100000 && job_of(w)->phase != phase; i++) {
-        fake_run(w, 1);
-    }
-    assert_int_equal(job_of(w)->phase, phase);
-}
-
-/* What is on its way is lost. */
-static void lose_queue(struct fakeworld *w)
-{
-    while (w->queue_count > 0) {
-        struct fake_event *e = w->queue[w->queue_first];
-
-        w->queue_first = (w->queue_first + 1) % QUEUE_MAX;
-        w->queue_count--;
-        mem_free(e->report);
-        mem_free(e->record);
-        mem_free(e);
-    }
-}
+#include <stdio.h>
+#include <string.h>
 
 static void pass_time(struct fakeworld *w, uint64_t ms, uint64_t alive)
 {
@@ -117,11 +71,7 @@ static void test_setbacks__a_setting_waits_for_the_end_of_a_replay(void **state)
     journaled = job_of(w)->journaled;
     assert_true(journaled > 3);
     run_until(w, PHASE_RUNNING);
-    fake_request(w, (struct request){.id = 2,
-                                     .kind = REQUEST_SET,
-                                     .job = 1,
-                                     .setting = SETTING_RATE,
-                                     .value = 0.5});
+    fake_set_rate(w, 2, 0.5);
     fake_run(w, 1000000);
 
     (void)snprintf(line, sizeof(line), "reply takes effect at step %llu",
@@ -151,8 +101,7 @@ static void test_setbacks__a_read_that_fails_pauses_the_job(void **state)
     assert_true(said(w, "state paused: the version could not be read"));
 
     fake_hello(w, 1);
-    fake_request(w,
-                 (struct request){.id = 2, .kind = REQUEST_RESUME, .job = 1});
+    fake_ask(w, 2, REQUEST_RESUME);
     fake_run(w, 1000000);
     assert_true(said(w, "state finished"));
 }
@@ -185,7 +134,7 @@ static void test_setbacks__a_stall_without_a_gap_is_noticed(void **state)
 
     fake_launch(w, &spec);
     fake_run(w, 80);
-    lose_queue(w);
+    fake_drop_queue(w);
     pass_time(w, 29000, 3);
     fake_run(w, 1000);
     assert_int_equal(job_of(w)->phase, PHASE_RUNNING);
@@ -208,7 +157,7 @@ static void test_setbacks__workers_lost_together_are_one_setback(void **state)
     fake_hello(w, 3);
     fake_launch(w, &spec);
     run_until(w, PHASE_RUNNING);
-    lose_queue(w);
+    fake_drop_queue(w);
     pass_time(w, 5000, 0xc);
     fake_run(w, 1);
 
@@ -235,7 +184,7 @@ static void test_setbacks__a_silent_worker_is_told_to_drop_its_sessions(
 
     fake_launch(w, &spec);
     run_until(w, PHASE_RUNNING);
-    lose_queue(w);
+    fake_drop_queue(w);
     pass_time(w, 5000, 1);
     fake_run(w, 1);
 
@@ -259,7 +208,7 @@ static void test_setbacks__who_asked_to_pause_is_answered_by_a_pause(
     fake_launch(w, &spec);
     fake_run(w, 80);
     w->not_finite = true;
-    fake_request(w, (struct request){.id = 2, .kind = REQUEST_PAUSE, .job = 1});
+    fake_ask(w, 2, REQUEST_PAUSE);
     fake_run(w, 1000000);
 
     assert_int_equal(job_of(w)->phase, PHASE_PAUSED);
@@ -476,7 +425,8 @@ static void test_setbacks__a_head_that_is_damaged_ends_the_job(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                             \
+    cmocka_unit_test_setup_teardown(name, two_workers, end_of_world)
     const struct CMUnitTest tests[] = {
         TEST(test_setbacks__a_state_that_is_not_stored_is_stored_again),
         TEST(test_setbacks__what_is_told_is_what_was_stored),

@@ -40,11 +40,18 @@ USES_worker/shell := worker/shell worker/core worker/model worker/data \
 USES_coordinator/core := coordinator/core proto base
 USES_coordinator/shell := coordinator/shell coordinator/core storage proto base
 USES_client := client proto base
+# Rooms of a folder: files of its archive, with tests of their own.
+ROOMS_client := verbs
+ROOMS_coordinator/shell := records persistence service links gc requests \
+    queries
+rooms = $(foreach r,$(ROOMS_$(1)),$(1)/$(r))
+$(foreach r,$(call rooms,coordinator/shell),\
+    $(eval USES_$(r) := $(USES_coordinator/shell)))
 
 archive = $(B)/lib/$(subst /,-,$(1)).a
 archives = $(foreach f,$(1),$(call archive,$(f)))
 sources = $(filter-out %/main.c,$(wildcard $(1)/*.c)) \
-    $(if $(filter client,$(1)),$(wildcard client/verbs/*.c))
+    $(foreach r,$(call rooms,$(1)),$(wildcard $(r)/*.c))
 
 PROTOS := $(wildcard proto/cajal/v1/*.proto)
 GEN := $(PROTOS:%.proto=$(B)/gen/%.pb-c.c)
@@ -101,16 +108,17 @@ endef
 $(foreach b,$(BINS),$(eval $(call bin_rules,$(b))))
 
 # tests/unit/FOLDER/test_NOUN.c is linked with FOLDER and what that may use,
-# and with the folder's files that are no tests; tests/integration likewise,
-# with everything; tests/sim with the two cores (tests/tests.mk).
-UNIT := $(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c)
+# and with the files beside and above it that are no tests; tests/integration
+# likewise, with everything; tests/sim with the two cores (tests/tests.mk).
+UNIT := $(wildcard $(foreach d,* */* */*/*,tests/unit/$(d)/test_*.c))
 WHOLE := $(wildcard tests/integration/test_*.c)
 UNIT_BINS := $(UNIT:%.c=$(B)/%)
 WHOLE_BINS := $(WHOLE:%.c=$(B)/%)
 TEST_BINS := $(UNIT_BINS) $(WHOLE_BINS) \
     $(addprefix $(B)/tests/sim/,test_sim test_crowd)
-helpers = $(patsubst %.c,$(B)/obj/%.o,$(filter-out tests/$(1)test_%, \
-    $(wildcard tests/$(1)*.c)))
+above = $(filter $(FOLDERS:%=unit/%/),$(dir $(1:%/=%)))
+helpers = $(patsubst %.c,$(B)/obj/%.o,$(foreach d,$(1) $(call above,$(1)), \
+    $(filter-out tests/$(d)test_%,$(wildcard tests/$(d)*.c))))
 FUZZ_BINS := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 uses_of = $(USES_$(patsubst %/,%,$(dir $(1))))

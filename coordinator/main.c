@@ -1,14 +1,14 @@
 /* main.c - the coordinator's process: settings, signals, exit codes. */
 #define _XOPEN_SOURCE 700 /* realpath */
 
+#include "base/address.h"
 #include "base/conf.h"
 #include "base/hash.h"
 #include "base/keyfile.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/path.h"
-#include "coordinator/shell/address.h"
-#include "coordinator/shell/inspector.h"
+#include "coordinator/shell/queries/inspector.h"
 #include "coordinator/shell/shell.h"
 
 #include <errno.h>

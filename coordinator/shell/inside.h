@@ -1,24 +1,24 @@
 /* inside.h - what the files behind shell.h share: the parts of a coordinator.
  *
  * shell.c owns the parts and feeds the core, perform.c carries out its actions;
- * requests.c, asks*.c and queries_*.c answer clients. Nobody else includes it.
+ * the files of requests/ and queries/ answer clients. Nobody else includes it.
  */
 #ifndef COORDINATOR_SHELL_INSIDE_H
 #define COORDINATOR_SHELL_INSIDE_H
 
 #include "coordinator/core/coord.h"
-#include "coordinator/shell/chunks.h"
-#include "coordinator/shell/collector.h"
-#include "coordinator/shell/cuts.h"
-#include "coordinator/shell/keeper.h"
-#include "coordinator/shell/leases.h"
-#include "coordinator/shell/loader.h"
-#include "coordinator/shell/names.h"
-#include "coordinator/shell/query.h"
-#include "coordinator/shell/rebuilding.h"
+#include "coordinator/shell/gc/collector.h"
+#include "coordinator/shell/gc/leases.h"
+#include "coordinator/shell/links/chunks.h"
+#include "coordinator/shell/links/workers.h"
+#include "coordinator/shell/persistence/cuts.h"
+#include "coordinator/shell/persistence/keeper.h"
+#include "coordinator/shell/persistence/loader.h"
+#include "coordinator/shell/persistence/rebuilding.h"
+#include "coordinator/shell/records/names.h"
+#include "coordinator/shell/service/query.h"
+#include "coordinator/shell/service/watch.h"
 #include "coordinator/shell/shell.h"
-#include "coordinator/shell/watch.h"
-#include "coordinator/shell/workers.h"
 #include "proto/cajal/v1/control.pb-c.h"
 
 enum {
@@ -50,8 +50,8 @@ struct waiting {
 struct held {
     void *memory;
     struct version *version;
-    struct past past;     /* what a replay must decide again */
-    uint64_t loading_job; /* the version that is on its way to the core */
+    struct journalsums sums; /* what a replay must decide again */
+    uint64_t loading_job;    /* the version that is on its way to the core */
     uint64_t loading;
 };
 
@@ -155,11 +155,10 @@ bool shell_find_version(struct shell *shell,
 
 /* --- spared.c --- */
 
-/* Somebody reads the version, or the core works from it or goes to it. owner:
- * the shell. */
-bool shell_spares(void *owner, uint64_t job, uint64_t number);
+/* After the core, the keeper and the pools. IO, NO_MEMORY. */
+enum status shell_open_collector(struct shell *shell) MUST_CHECK;
 
-/* --- requests.c: who waits for what --- */
+/* --- requests/requests.c: who waits for what --- */
 
 void requests_take(struct shell *shell,
                    struct call *call,
@@ -188,7 +187,7 @@ void requests_tell_change(struct waiting *waiting,
  * does not hold the job. */
 void requests_deliver(struct shell *shell, struct request *request);
 
-/* --- asks*.c: a call becomes a request --- */
+/* --- requests/asks*.c: a call becomes a request --- */
 
 void ask_launch(struct shell *shell,
                 struct call *call,
@@ -219,13 +218,17 @@ void ask_evaluate(struct shell *shell,
                   struct call *call,
                   const Cajal__V1__EvaluateRequest *message);
 
+void ask_gc(struct shell *shell,
+            struct call *call,
+            const Cajal__V1__GcRequest *message);
+
 void ask_worker(struct shell *shell,
                 struct call *call,
                 enum rpc_method method,
                 const Cajal__V1__WorkerRequest *message);
 void ask_worker_done(struct waiting *waiting, const struct action *action);
 
-/* --- queries_*.c: answer a call, at once or in pieces --- */
+/* --- queries/: answer a call, at once or in pieces --- */
 
 void answer_about(struct shell *shell, struct call *call);
 void answer_list_jobs(struct shell *shell,
@@ -260,9 +263,6 @@ void answer_verify(struct shell *shell, struct call *call);
 void answer_backup(struct shell *shell,
                    struct call *call,
                    const Cajal__V1__BackupRequest *request);
-void answer_gc(struct shell *shell,
-               struct call *call,
-               const Cajal__V1__GcRequest *request);
 void answer_logs(struct shell *shell,
                  struct call *call,
                  const Cajal__V1__LogsRequest *request);

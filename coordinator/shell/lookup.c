@@ -2,8 +2,8 @@
 #include "coordinator/shell/inside.h"
 
 #include "base/mem.h"
-#include "coordinator/shell/recordcode.h"
-#include "coordinator/shell/views.h"
+#include "coordinator/shell/records/recordcode.h"
+#include "coordinator/shell/records/views.h"
 
 #include <stdio.h>
 

@@ -226,7 +226,7 @@ static void check_journal(struct shell *shell, const struct action *action)
     const struct journal_entry entry = entry_of(job, action);
 
     answer(shell, action->token,
-           past_compare(&shell->slots[action->slot].past, &entry));
+           journalsums_compare(&shell->slots[action->slot].sums, &entry));
 }
 
 static void store_point(struct shell *shell, const struct action *action)

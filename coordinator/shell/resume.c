@@ -3,7 +3,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "coordinator/shell/recordcode.h"
+#include "coordinator/shell/records/recordcode.h"
 
 #include <inttypes.h>
 #include <string.h>

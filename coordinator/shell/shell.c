@@ -1,12 +1,12 @@
 #include "coordinator/shell/shell.h"
 
+#include "base/address.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "coordinator/shell/address.h"
 #include "coordinator/shell/inside.h"
-#include "coordinator/shell/mirroring.h"
+#include "coordinator/shell/persistence/mirroring.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@ void shell_free_held(struct held *held)
 {
     mem_free(held->memory);
     version_free(held->version);
-    past_fini(&held->past);
+    journalsums_fini(&held->sums);
     *held = (struct held){.memory = NULL};
 }
 
@@ -118,9 +118,9 @@ void shell_on_loaded(void *owner, struct loaded *loaded)
     shell_deliver(shell, &event);
     shell_settle_lent(shell, loaded->slot, memory, version);
     if (memory != NULL && shell->slots[loaded->slot].memory == memory) {
-        shell->slots[loaded->slot].past = loaded->past;
+        shell->slots[loaded->slot].sums = loaded->sums;
     } else {
-        past_fini(&loaded->past);
+        journalsums_fini(&loaded->sums);
     }
 }
 
@@ -170,7 +170,9 @@ static void on_version(void *owner, uint64_t job, uint64_t number)
 
     (void)number;
     queries_wake(shell->queries, job);
-    collector_version(shell->collector, job);
+    if (!shell->quitting) {
+        collector_version(shell->collector, job);
+    }
 }
 
 static void on_idle(void *owner)
@@ -326,6 +328,17 @@ static enum status open_links(struct shell *shell, char *why, size_t why_size)
     return STATUS_OK;
 }
 
+static enum status open_core(struct shell *shell)
+{
+    shell->core = mem_new(sizeof(*shell->core));
+    shell->actions = mem_new(sizeof(*shell->actions));
+    if (shell->core == NULL || shell->actions == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    coord_init(shell->core);
+    return shell_open_collector(shell);
+}
+
 static enum status open_parts(struct shell *shell)
 {
     const struct keeper_events events = {.on_stored = on_stored,
@@ -354,16 +367,7 @@ static enum status open_parts(struct shell *shell)
     if (status == STATUS_OK) {
         status = watch_open(shell->store, &shell->watch);
     }
-    if (status == STATUS_OK) {
-        status = collector_open(shell, &shell->collector);
-    }
-    shell->core = mem_new(sizeof(*shell->core));
-    shell->actions = mem_new(sizeof(*shell->actions));
-    if (shell->core == NULL || shell->actions == NULL) {
-        return STATUS_NO_MEMORY;
-    }
-    coord_init(shell->core);
-    return status;
+    return status == STATUS_OK ? open_core(shell) : status;
 }
 
 static enum status open_timers(struct shell *shell)
@@ -566,6 +570,9 @@ void shell_close(struct shell *shell)
         return;
     }
     shell->closing = true;
+    if (shell->collector != NULL) {
+        collector_stop(shell->collector);
+    }
     if (shell->chunks != NULL) {
         chunks_stop(shell->chunks);
     }

@@ -1,8 +1,9 @@
-/* spared.c - versions that are in use at this moment, which gc leaves alone. */
+/* spared.c - what gc is told of the shell: versions that are in use at this
+ * moment, which it leaves alone, and records. */
 #include "coordinator/shell/inside.h"
 
 /* A version that somebody reads, or that the core works from or goes to. */
-bool shell_spares(void *owner, uint64_t job, uint64_t number)
+static bool spares(void *owner, uint64_t job, uint64_t number)
 {
     const struct shell *shell = owner;
 
@@ -34,4 +35,23 @@ bool shell_spares(void *owner, uint64_t job, uint64_t number)
         }
     }
     return false;
+}
+
+static enum status view(void *owner, uint64_t job, struct job_record *out)
+{
+    return shell_view(owner, job, out);
+}
+
+enum status shell_open_collector(struct shell *shell)
+{
+    const struct collector_options options = {.store = shell->store,
+                                              .keeper = shell->keeper,
+                                              .reader = shell->reader,
+                                              .writer = shell->writer,
+                                              .core = shell->core,
+                                              .spares = spares,
+                                              .view = view,
+                                              .owner = shell};
+
+    return collector_open(&options, &shell->collector);
 }

@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 enum {
-    SUMMARY_BYTES = 260, /* as coordinator/shell/summarycode makes them */
+    SUMMARY_BYTES = 260, /* as summarycode in coordinator/shell makes them */
     POLICY_BYTES = 400,
     FIGURES_BYTES = 7 * 8, /* of one unit */
     PROGRESS_BYTES = 56,

@@ -6,10 +6,10 @@
  * must also be fit to be shown. */
 #include "base/check.h"
 #include "coordinator/core/state.h"
-#include "coordinator/shell/journalcode.h"
-#include "coordinator/shell/recordcode.h"
-#include "coordinator/shell/statcode.h"
-#include "coordinator/shell/views.h"
+#include "coordinator/shell/records/journalcode.h"
+#include "coordinator/shell/records/recordcode.h"
+#include "coordinator/shell/records/statcode.h"
+#include "coordinator/shell/records/views.h"
 #include "proto/codec.h"
 
 #include <string.h>

@@ -9,9 +9,9 @@
 #include "base/mem.h"
 #include "client/cli.h"
 #include "client/look.h"
-#include "coordinator/shell/address.h"
-#include "coordinator/shell/names.h"
-#include "coordinator/shell/setting.h"
+#include "base/address.h"
+#include "coordinator/shell/records/names.h"
+#include "coordinator/shell/requests/setting.h"
 #include "tests/unit/proto/samples.h"
 
 #include <stdbool.h>

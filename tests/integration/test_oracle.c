@@ -7,7 +7,7 @@
  * good. So the lists are compared, and each of these errors is made on purpose
  * to see that the comparison finds it. */
 #include "base/mem.h"
-#include "coordinator/shell/journalcode.h"
+#include "coordinator/shell/records/journalcode.h"
 #include "storage/store.h"
 #include "tests/integration/plain.h"
 #include "worker/data/stream.h"

@@ -167,7 +167,7 @@ void center_unjournaled(struct world *w,
     center_step(w, &event);
 }
 
-/* As coordinator/shell/loader.c reads the journal. */
+/* As coordinator/shell/persistence/loader.c reads the journal. */
 static void read_journal(const struct ledger *d,
                          const struct version *v,
                          struct input_setting *inputs,

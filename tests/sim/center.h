@@ -15,7 +15,8 @@ struct center_peer {
     uint64_t birth;
 };
 
-/* What the shards of a cut have said, as coordinator/shell/cuts.c keeps it. */
+/* What the shards of a cut have said, as coordinator/shell/persistence/cuts.c
+ * keeps it. */
 struct center_cut {
     uint64_t term; /* 0: free */
     uint64_t job;

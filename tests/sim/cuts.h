@@ -1,5 +1,5 @@
 /* cuts.h - what shards have said of their cuts, and the versions made of it.
- * The counterpart of coordinator/shell/cuts.c and manifest.c. */
+ * The counterpart of coordinator/shell/persistence/cuts.c and manifest.c. */
 #ifndef TESTS_SIM_CUTS_H
 #define TESTS_SIM_CUTS_H
 

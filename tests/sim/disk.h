@@ -32,8 +32,8 @@ struct ledger {
     uint32_t journal_count;
     struct journal_entry journal[JOURNAL_MAX];
     bool journal_lost; /* the disk has not taken some of it */
-    /* Nor does it take, as coordinator/shell/keeper.c, what stands behind that
-     * until the job is loaded, nor what was waiting then. */
+    /* Nor does it take, as coordinator/shell/persistence/keeper.c, what stands
+     * behind that until the job is loaded, nor what was waiting then. */
     bool gap;
     uint64_t behind;
 };

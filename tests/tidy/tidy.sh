@@ -43,11 +43,9 @@ includes() {
         }
         substr($3, 1, 1) == "\"" {
             target = substr($3, 2)
-            n = split($1, dir, "/")
-            folder = dir[1]
-            if (dir[1] == "worker" || dir[1] == "coordinator")
-                folder = folder "/" dir[2]
-            if (dir[n] == "main.c") next
+            if ($1 ~ /\/main\.c$/) next
+            folder = $1; sub("/[^/]*$", "", folder)
+            sub("/verbs$", "", folder)
             to = target; sub("/[^/]*$", "", to)
             sub("/cajal/v1$", "", to); sub("/verbs$", "", to)
             if (index(allowed[folder], " " to " ") == 0)
@@ -159,7 +157,8 @@ format() {
 
 readmes() {
     local folder
-    for folder in base proto storage coordinator worker client tests deploy; do
+    for folder in base proto storage coordinator coordinator/shell \
+        coordinator/shell/*/ worker client tests deploy; do
         [ -f "$folder/README.md" ] || echo "$folder/README.md is missing"
     done
     ls -A | grep -vxE 'base|proto|storage|coordinator|worker|client|tests|deploy|README\.md|Makefile|LICENSE|CHANGELOG\.md|SECURITY\.md|build|\..*' |

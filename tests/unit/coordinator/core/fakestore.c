@@ -117,7 +117,7 @@ void fake_point(struct fakeworld *w, const struct action *action)
     }
 }
 
-/* As coordinator/shell/loader.c. */
+/* As coordinator/shell/persistence/loader.c. */
 static const struct version *fake_stored_point(const struct fakeworld *w,
                                                uint64_t head)
 {

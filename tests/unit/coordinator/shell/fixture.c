@@ -4,8 +4,8 @@
 
 #include "base/mem.h"
 #include "coordinator/core/state.h"
-#include "coordinator/shell/manifest.h"
-#include "coordinator/shell/recordcode.h"
+#include "coordinator/shell/records/manifest.h"
+#include "coordinator/shell/records/recordcode.h"
 
 #include <ftw.h>
 #include <stdio.h>

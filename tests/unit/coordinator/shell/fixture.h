@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "coordinator/core/record.h"
-#include "coordinator/shell/eventcode.h"
+#include "coordinator/shell/records/eventcode.h"
 #include "proto/version.h"
 #include "storage/store.h"
 #include "tests/unit/proto/samples.h"

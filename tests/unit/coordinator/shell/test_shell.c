@@ -1,8 +1,8 @@
 /* A whole coordinator in the test's process, with a client beside it. */
 #include "coordinator/shell/shell.h"
 
+#include "base/address.h"
 #include "base/clock.h"
-#include "coordinator/shell/address.h"
 #include "tests/unit/coordinator/shell/world.h"
 
 #include <grpc/status.h>

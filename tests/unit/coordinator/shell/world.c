@@ -1,8 +1,8 @@
 #include "tests/unit/coordinator/shell/world.h"
 
 #include "base/mem.h"
-#include "coordinator/shell/recordcode.h"
-#include "coordinator/shell/statcode.h"
+#include "coordinator/shell/records/recordcode.h"
+#include "coordinator/shell/records/statcode.h"
 #include "proto/jobcode.h"
 
 #include <grpc/status.h>

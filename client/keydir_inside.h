@@ -96,4 +96,25 @@ enum status keydir_put_crl(struct keydir *dir,
 enum status keydir_revoke_certificate(struct keydir *dir,
                                       const char *pem) MUST_CHECK;
 
+/* The certificate of FOLDER is about to be replaced: a copy stays beside it,
+ * until it is revoked. A copy of a rotation that was cut short, which is not
+ * the present certificate, is revoked now. */
+enum status keydir_keep_old(struct keydir *dir, const char *folder) MUST_CHECK;
+enum status keydir_revoke_old(struct keydir *dir,
+                              const char *folder) MUST_CHECK;
+
+/* --- keydir_change.c, keydir_coordinator.c --- */
+
+/* Clocks of two hosts are seldom further apart. */
+enum { KEYDIR_SKEW_S = 3600 };
+
+/* The bundle, whole, in clients/NAME; a role is given last. */
+enum status keydir_make_client(struct keydir *dir,
+                               const struct keydir_client *client) MUST_CHECK;
+
+/* The certificate, with the names that the present one has; the key for
+ * CURVE, which the bundles of workers learn. */
+enum status keydir_rotate_coordinator(struct keydir *dir) MUST_CHECK;
+enum status keydir_rotate_curve(struct keydir *dir) MUST_CHECK;
+
 #endif /* CLIENT_KEYDIR_INSIDE_H */

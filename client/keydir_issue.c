@@ -4,8 +4,10 @@
 #include "client/keydir_inside.h"
 #include "client/keypair.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { REVOKED_LISTS_MAX = ACCESS_MAX + 1 };
 
@@ -157,4 +159,57 @@ enum status keydir_revoke_certificate(struct keydir *dir, const char *pem)
     }
     keypair_wipe(&ca, sizeof(ca));
     return status;
+}
+
+/* --- What is being replaced --- */
+
+static enum status read_in(struct keydir *dir,
+                           const char *folder,
+                           const char *file,
+                           char pem[X509_CERTIFICATE_BYTES_MAX])
+{
+    char path[PATH_BYTES_MAX];
+    enum status status = keydir_path(dir, path, "%s/%s", folder, file);
+
+    pem[0] = '\0';
+    return status == STATUS_OK ? keydir_get(dir, path, KEYFILE_PUBLIC, pem,
+                                            X509_CERTIFICATE_BYTES_MAX)
+                               : status;
+}
+
+enum status keydir_revoke_old(struct keydir *dir, const char *folder)
+{
+    char pem[X509_CERTIFICATE_BYTES_MAX];
+    char path[PATH_BYTES_MAX];
+    enum status status = read_in(dir, folder, "old.crt", pem);
+
+    if (status != STATUS_OK || pem[0] == '\0') {
+        return status;
+    }
+    status = keydir_revoke_certificate(dir, pem);
+    if (status == STATUS_OK) {
+        status = keydir_path(dir, path, "%s/old.crt", folder);
+    }
+    if (status == STATUS_OK && unlink(path) != 0 && errno != ENOENT) {
+        status = keydir_say(dir, STATUS_IO, "cannot remove %s: %s", path,
+                            strerror(errno));
+    }
+    return status;
+}
+
+enum status keydir_keep_old(struct keydir *dir, const char *folder)
+{
+    char old[X509_CERTIFICATE_BYTES_MAX];
+    char present[X509_CERTIFICATE_BYTES_MAX];
+    enum status status = read_in(dir, folder, "old.crt", old);
+
+    if (status == STATUS_OK) {
+        status = read_in(dir, folder, "tls.crt", present);
+    }
+    if (status == STATUS_OK && old[0] != '\0' && strcmp(old, present) != 0) {
+        status = keydir_revoke_old(dir, folder);
+    }
+    return status == STATUS_OK && present[0] != '\0'
+               ? keydir_put_at(dir, folder, "old.crt", present, WRITE_OVER)
+               : status;
 }

@@ -168,6 +168,40 @@ static void test_keydir__a_worker_gets_a_pair_and_is_known_by_it(void **state)
     assert_int_equal(keydir_revoke(&w->dir, "w1"), STATUS_NOT_FOUND);
 }
 
+/* A file that cannot be written stands for a full disk, or a kill. */
+static void test_keydir__who_cannot_rotate_keeps_what_there_was(void **state)
+{
+    struct world *w = *state;
+    const struct keydir_client ada = {.name = "ada", .role = ACCESS_VIEWER};
+    static char before[KEYFILE_BYTES_MAX];
+    static char after[KEYFILE_BYTES_MAX];
+    char path[256];
+
+    assert_int_equal(keydir_add_worker(&w->dir, "w1"), STATUS_OK);
+    assert_int_equal(keydir_add_client(&w->dir, &ada), STATUS_OK);
+    (void)snprintf(path, sizeof(path), "%s/worker-w1/curve.key", w->path);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    get(w, "workers/w1.pub", before, sizeof(before));
+    assert_int_not_equal(keydir_rotate(&w->dir, "w1"), STATUS_OK);
+    get(w, "workers/w1.pub", after, sizeof(after));
+    assert_string_equal(before, after); /* still let in */
+
+    (void)snprintf(path, sizeof(path), "%s/clients/ada/tls.key", w->path);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_not_equal(keydir_rotate(&w->dir, "ada"), STATUS_OK);
+    get(w, "revoked/certificates", after, sizeof(after));
+    assert_null(strstr(after, " ada\n"));
+
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(keydir_rotate(&w->dir, "ada"), STATUS_OK);
+    get(w, "revoked/certificates", after, sizeof(after));
+    assert_non_null(strstr(after, " ada\n"));
+    assert_null(strstr(strstr(after, " ada\n") + 1, " ada\n"));
+    assert_false(has(w, "clients/ada/old.crt"));
+}
+
 static void test_keydir__bundles_learn_the_new_curve_key(void **state)
 {
     struct world *w = *state;
@@ -328,6 +362,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_keydir__init_makes_an_authority_and_an_admin),
         TEST(test_keydir__a_worker_gets_a_pair_and_is_known_by_it),
+        TEST(test_keydir__who_cannot_rotate_keeps_what_there_was),
         TEST(test_keydir__bundles_learn_the_new_curve_key),
         TEST(test_keydir__a_client_gets_a_role_and_loses_it),
         TEST(test_keydir__a_token_is_kept_as_its_hash_alone),

@@ -107,10 +107,13 @@ static enum status check_target(const struct backup *b)
     return empty ? STATUS_OK : refuse(b, "is not empty");
 }
 
-/* Some network filesystems have no locks: then the name must do. */
+/* Some network filesystems have no locks: then the name must do, and what an
+ * earlier backup has left there is not ours to take away. */
 static enum status claim(struct backup *b)
 {
-    if (mkdir(b->partial, DIR_MODE) != 0 && errno != EEXIST) {
+    bool made = mkdir(b->partial, DIR_MODE) == 0;
+
+    if (!made && errno != EEXIST) {
         return failed(b, "mkdir");
     }
     b->place =
@@ -123,9 +126,11 @@ static enum status claim(struct backup *b)
     if (b->lock < 0) {
         return failed(b, "openat");
     }
-    if (flock(b->lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-        snprintf(b->why, b->why_size, "another backup is writing to %s",
-                 b->dir);
+    if (flock(b->lock, LOCK_EX | LOCK_NB) != 0 &&
+        (errno == EWOULDBLOCK || !made)) {
+        snprintf(b->why, b->why_size,
+                 "another backup is writing to %s, or has left %s", b->dir,
+                 b->partial);
         close(b->lock); /* what is there is the other's */
         b->lock = -1;
         return STATUS_CONFLICT;

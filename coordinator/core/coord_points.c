@@ -57,13 +57,18 @@ static void tell_count(struct text *text, uint64_t value)
     }
 }
 
+static void tell_steps(struct text *text, uint64_t count)
+{
+    tell_count(text, count);
+    text_add(text, count == 1 ? " step again" : " steps again");
+}
+
 static void tell_again(const struct job *job, uint64_t step, struct text *text)
 {
     uint64_t done = job->record.step;
 
     text_add(text, ", ");
-    tell_count(text, done > step ? done - step : 0);
-    text_add(text, " steps again");
+    tell_steps(text, done > step ? done - step : 0);
 }
 
 static void tell_age(const struct coord *c,
@@ -135,8 +140,7 @@ void tell_taken_over(struct coord *c, uint32_t slot, struct actions *out)
     text_add(&text, "the coordinator was started again; on from step ");
     tell_count(&text, job->record.step);
     text_add(&text, job->from_point ? " (kept in memory), " : ", ");
-    tell_count(&text, job->again);
-    text_add(&text, " steps again");
+    tell_steps(&text, job->again);
 }
 
 static void tell_seconds(struct text *text, uint64_t ms)

@@ -85,7 +85,7 @@ def strike(rng, store):
 # "; back to step 1,250 (kept 0.3 s ago), 350 steps again", "... back to v3 at
 # step 400, ...", "... back to the start, ...", "...; on from step 400, ...".
 BACK = re.compile(r"(?:back to|on from) (?:v\d+ at )?"
-                  r"(?:step ([\d,]+)|the start)[^;]*, ([\d,]+) steps again$")
+                  r"(?:step ([\d,]+)|the start)[^;]*, ([\d,]+) steps? again$")
 
 
 def number(text):

@@ -72,7 +72,7 @@ def _():
 
 # How it was noticed is told, too: its link, or its next process.
 IN_MEMORY = (r"^worker w\d is lost \(.*\); back to step [\d,]+ "
-             r"\(kept [\d.]+ s ago\), ([\d,]+) steps again$")
+             r"\(kept [\d.]+ s ago\), ([\d,]+) steps? again$")
 
 
 @T.test("a worker is killed: back to its buddy's copies, to the same end")
@@ -80,7 +80,7 @@ def _():
     store, run = begin("worker")
     run_on(run, 1.5)
     kill(store.daemons()["w1"])
-    run.await_line("steps again")
+    run.await_line("steps? again")
     run_on(run, 1.5)
     kill(store.daemons()["w0"])
     status = same_end(store, run)
@@ -104,11 +104,12 @@ def _():
               encoding="utf-8") as f:
         steps = [int(found.replace(",", "")) for found in re.findall(
             r"the coordinator was started again; on from step [\d,]+ "
-            r"\(kept in memory\), ([\d,]+) steps again", f.read())]
-    assert len(steps) == 1, steps
-    assert status["replayed_steps"] == steps[0], (
+            r"\(kept in memory\), ([\d,]+) steps? again", f.read())]
+    # Nothing is told where the newest copy is of the newest report.
+    assert len(steps) <= 1, steps
+    assert status["replayed_steps"] == sum(steps), (
         status["replayed_steps"], steps)
-    assert steps[0] < 2 * calm["few"], (steps, calm["few"])
+    assert sum(steps) < 2 * calm["few"], (steps, calm["few"])
 
 
 @T.test("the coordinator and a worker are killed at once: the same end")

@@ -120,7 +120,7 @@ struct job {
     uint64_t term;
     struct worker_set placed;
     struct worker_set ready;
-    struct worker_set told; /* of its state: they may have copies of it */
+    struct worker_set told;   /* of its state: they may have copies of it */
     struct worker_set was_on; /* where it was placed since it last ran, and had
                                  to go back: see coord_workers.c */
     uint32_t opener;

@@ -1,7 +1,8 @@
 /* inside.h - what the files behind shell.h share: the parts of a coordinator.
  *
- * shell.c owns the parts and feeds the core, perform.c carries out its actions;
- * the files of requests/ and queries/ answer clients. Nobody else includes it.
+ * shell.c owns the parts, deliver.c feeds the core, perform.c does what it
+ * says; the files of requests/ and queries/ answer clients. Nobody else
+ * includes it.
  */
 #ifndef COORDINATOR_SHELL_INSIDE_H
 #define COORDINATOR_SHELL_INSIDE_H
@@ -95,7 +96,7 @@ struct shell {
     struct waiting *launching; /* the LAUNCH that is in the core right now */
 };
 
-/* --- shell.c --- */
+/* --- deliver.c --- */
 
 /* One event through the core and its actions carried out, now or, where that
  * is going on already, right after. Puts the time in. */
@@ -103,7 +104,25 @@ void shell_deliver(struct shell *shell, struct coord_event *event);
 
 /* An event for when the actions at hand have been carried out. */
 void shell_queue(struct shell *shell, const struct coord_event *event);
+
+/* The clock's, the loader's and the keeper's calls. */
+void shell_on_step_timer(void *owner);
 void shell_on_loaded(void *owner, struct loaded *loaded);
+void shell_on_stored(void *owner,
+                     uint64_t token,
+                     enum status status,
+                     const struct version *restored);
+void shell_on_unjournaled(void *owner,
+                          uint64_t job,
+                          uint64_t interval,
+                          enum status status);
+void shell_on_event(void *owner,
+                    uint64_t job,
+                    uint64_t sequence,
+                    const struct event_record *event);
+void shell_on_version(void *owner, uint64_t job, uint64_t number);
+void shell_on_idle(void *owner);
+
 void shell_free_held(struct held *held);
 /* What was lent is the slot's if the core took it, else it is nobody's. */
 void shell_settle_lent(struct shell *shell,

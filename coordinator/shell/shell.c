@@ -13,185 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* --- Events --- */
-
-void shell_free_held(struct held *held)
-{
-    mem_free(held->memory);
-    version_free(held->version);
-    journalsums_fini(&held->sums);
-    *held = (struct held){.memory = NULL};
-}
-
-void shell_queue(struct shell *shell, const struct coord_event *event)
-{
-    uint32_t at = (shell->queue_first + shell->queue_count) % QUEUE_MAX;
-
-    CHECK(shell->queue_count < QUEUE_MAX);
-    shell->queue[at] = *event;
-    shell->queue_count++;
-}
-
-static void step(struct shell *shell, struct coord_event *event)
-{
-    event->now_ms = clock_now_ms();
-    coord_step(shell->core, event, shell->actions);
-    for (uint32_t a = 0; a < shell->actions->count; a++) {
-        shell_perform(shell, &shell->actions->items[a]);
-    }
-}
-
-void shell_deliver(struct shell *shell, struct coord_event *event)
-{
-    if (shell->stepping) {
-        shell_queue(shell, event);
-        return;
-    }
-    shell->stepping = true;
-    step(shell, event);
-    while (shell->queue_count > 0) {
-        struct coord_event next = shell->queue[shell->queue_first];
-
-        shell->queue_first = (shell->queue_first + 1) % QUEUE_MAX;
-        shell->queue_count--;
-        step(shell, &next);
-    }
-    shell->stepping = false;
-    loop_set_timer(shell->loop, shell->step_timer,
-                   coord_deadline_ms(shell->core));
-    /* A disk that cannot keep up slows the training down, and not the memory
-     * up. */
-    if (keeper_backlog(shell->keeper) > KEEPER_BACKLOG_MAX) {
-        workers_pause(shell->workers);
-    }
-}
-
-static void on_step_timer(void *owner)
-{
-    struct shell *shell = owner;
-    struct coord_event event = {.type = COORD_TIMEOUT};
-
-    shell_deliver(shell, &event);
-}
-
-/* What was lent is the slot's if the core took it, else it is nobody's. */
-void shell_settle_lent(struct shell *shell,
-                       uint32_t slot,
-                       void *memory,
-                       struct version *version)
-{
-    const struct job *job = &shell->core->jobs[slot];
-    struct held lent = {.memory = memory, .version = version};
-
-    if (memory != NULL && job->phase != PHASE_FREE && job->memory == memory) {
-        shell_free_held(&shell->slots[slot]);
-        shell->slots[slot] = lent;
-    } else {
-        shell_free_held(&lent);
-    }
-}
-
-void shell_on_loaded(void *owner, struct loaded *loaded)
-{
-    struct shell *shell = owner;
-    const struct data_shape *shape =
-        &shell->core->jobs[loaded->slot].record.shape;
-    struct coord_event event = {.type = COORD_LOADED};
-    struct version *version = loaded->version;
-    void *memory = NULL;
-
-    if (loaded->status == STATUS_OK) {
-        memory = mem_new(job_memory_bytes(version->spec, shape));
-        if (memory == NULL) {
-            loaded->status = STATUS_NO_MEMORY;
-        }
-    }
-    event.loaded.token = loaded->token;
-    event.loaded.status = loaded->status;
-    event.loaded.version = version;
-    event.loaded.point = loaded->point;
-    event.loaded.step = loaded->step;
-    event.loaded.memory = memory;
-    event.loaded.inputs_count = loaded->inputs_count;
-    event.loaded.inputs = loaded->inputs;
-    event.loaded.journaled = loaded->journaled;
-    shell_deliver(shell, &event);
-    shell_settle_lent(shell, loaded->slot, memory, version);
-    if (memory != NULL && shell->slots[loaded->slot].memory == memory) {
-        shell->slots[loaded->slot].sums = loaded->sums;
-    } else {
-        journalsums_fini(&loaded->sums);
-    }
-}
-
-static void on_stored(void *owner,
-                      uint64_t token,
-                      enum status status,
-                      const struct version *restored)
-{
-    struct shell *shell = owner;
-    struct coord_event event = {.type = COORD_STORED};
-
-    event.stored.token = token;
-    event.stored.status = status;
-    event.stored.restored = restored;
-    event.stored.why = keeper_why(shell->keeper);
-    shell_deliver(shell, &event);
-}
-
-static void on_unjournaled(void *owner,
-                           uint64_t job,
-                           uint64_t interval,
-                           enum status status)
-{
-    struct shell *shell = owner;
-    struct coord_event event = {.type = COORD_UNJOURNALED};
-
-    event.unjournaled.job = job;
-    event.unjournaled.interval = interval;
-    event.unjournaled.status = status;
-    event.unjournaled.why = keeper_why(shell->keeper);
-    shell_deliver(shell, &event);
-}
-
-static void on_event(void *owner,
-                     uint64_t job,
-                     uint64_t sequence,
-                     const struct event_record *event)
-{
-    struct shell *shell = owner;
-
-    watch_tell(shell->watch, job, sequence, event);
-}
-
-static void on_version(void *owner, uint64_t job, uint64_t number)
-{
-    struct shell *shell = owner;
-
-    (void)number;
-    queries_wake(shell->queries, job);
-    if (!shell->quitting) {
-        collector_version(shell->collector, job);
-    }
-}
-
-static void on_idle(void *owner)
-{
-    struct shell *shell = owner;
-
-    if (keeper_backlog(shell->keeper) < KEEPER_BACKLOG_MAX / 4) {
-        workers_resume(shell->workers);
-    }
-}
-
-static void on_request(void *owner,
-                       struct call *call,
-                       enum rpc_method method,
-                       const ProtobufCMessage *request)
-{
-    requests_take(owner, call, method, request);
-}
-
 /* --- Ending by itself --- */
 
 enum {
@@ -234,6 +55,14 @@ void shell_shut_down(struct shell *shell)
 }
 
 /* --- Opening --- */
+
+static void on_request(void *owner,
+                       struct call *call,
+                       enum rpc_method method,
+                       const ProtobufCMessage *request)
+{
+    requests_take(owner, call, method, request);
+}
 
 enum {
     /* Chunks and the keeper have one job each at a time. */
@@ -341,11 +170,11 @@ static enum status open_core(struct shell *shell)
 
 static enum status open_parts(struct shell *shell)
 {
-    const struct keeper_events events = {.on_stored = on_stored,
-                                         .on_unjournaled = on_unjournaled,
-                                         .on_event = on_event,
-                                         .on_version = on_version,
-                                         .on_idle = on_idle,
+    const struct keeper_events events = {.on_stored = shell_on_stored,
+                                         .on_unjournaled = shell_on_unjournaled,
+                                         .on_event = shell_on_event,
+                                         .on_version = shell_on_version,
+                                         .on_idle = shell_on_idle,
                                          .owner = shell};
     enum status status = jobs_open(shell->loop, shell->context, 1,
                                    WRITER_QUEUE_MAX, &shell->writer);
@@ -375,8 +204,9 @@ static enum status open_timers(struct shell *shell)
     uint64_t idle_ms = shell->options.transient
                            ? shell->started_ms + IDLE_POLL_MS
                            : UINT64_MAX;
-    enum status status = loop_add_timer(shell->loop, UINT64_MAX, on_step_timer,
-                                        shell, &shell->step_timer);
+    enum status status =
+        loop_add_timer(shell->loop, UINT64_MAX, shell_on_step_timer, shell,
+                       &shell->step_timer);
 
     if (status != STATUS_OK) {
         return status;

@@ -544,33 +544,6 @@ static void test_vault__bears_messages_that_are_none(void **state)
 }
 
 /* Any allocation that fails costs a copy, and nothing else. */
-/* As other links: what the coordinator tells of a peer does not make a worker
- * send weights in the open, or under no key of its own. */
-static void test_vault__speaks_plainly_within_this_machine_alone(void **state)
-{
-    struct fixture *f = *state;
-    struct wire_peer peer = f->places[0].peer;
-    struct link *link = NULL;
-
-    (void)snprintf(peer.vault_endpoint, sizeof(peer.vault_endpoint),
-                   "tcp://192.0.2.1:7");
-    assert_int_equal(vaultlink_connect(f->context, NULL, &peer, &link),
-                     STATUS_REFUSED);
-    peer.curve = true; /* and there are no keys here */
-    assert_int_equal(vaultlink_connect(f->context, NULL, &peer, &link),
-                     STATUS_REFUSED);
-    (void)snprintf(peer.vault_endpoint, sizeof(peer.vault_endpoint),
-                   "tcp://127.0.0.1:7");
-    assert_int_equal(vaultlink_connect(f->context, NULL, &peer, &link),
-                     STATUS_REFUSED);
-    assert_null(link);
-
-    peer.curve = false;
-    assert_int_equal(vaultlink_connect(f->context, NULL, &peer, &link),
-                     STATUS_OK);
-    link_close(link);
-}
-
 static void test_vault__goes_on_without_memory(void **state)
 {
     struct fixture *f = *state;
@@ -612,7 +585,6 @@ int main(void)
         TEST(test_vault__outlives_a_peer_that_dies_in_the_middle),
         TEST(test_vault__brings_the_copy_to_a_buddy_that_comes_later),
         TEST(test_vault__bears_messages_that_are_none),
-        TEST(test_vault__speaks_plainly_within_this_machine_alone),
         TEST(test_vault__goes_on_without_memory),
     };
 

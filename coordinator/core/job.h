@@ -75,12 +75,13 @@ struct point {
     uint64_t step;
     uint64_t asked_ms; /* when its grant was decided */
     uint64_t kept_ms;  /* when the first copy was told; 0: in another life */
-    uint64_t cost_us;  /* the largest that a shard stood still for it */
+    uint64_t cost_us;  /* the most that a worker stood still for it */
     uint32_t tries;    /* placements that began from it */
     /* The workers that are there and have copies; places are used where the
      * mask says so. */
     uint64_t keepers_mask;
     uint32_t keepers[WORKERS_MAX];
+    uint64_t costs_us[WORKERS_MAX]; /* each for all its own shards */
     /* By layer, then shard, as owners in struct job: masks of keepers. */
     uint64_t holders[LAYERS_MAX * SHARDS_MAX];
     uint32_t held[2]; /* shards with at least one copy, with at least two */

@@ -108,6 +108,9 @@ bool job_point_hold(struct point *point, uint32_t at, uint32_t worker)
     if (place == WORKERS_MAX) {
         return false;
     }
+    if ((point->keepers_mask & bit(place)) == 0) {
+        point->costs_us[place] = 0;
+    }
     point->keepers_mask |= bit(place);
     point->keepers[place] = worker;
     point->holders[at] |= bit(place);
@@ -128,6 +131,24 @@ static void lose_keeper(struct point *point, uint32_t worker)
 
         point->holders[s] &= ~bit(place);
         recount(point, before, count_bits(point->holders[s]));
+    }
+}
+
+/* Copies are told again to a coordinator that may not have heard of them. */
+static bool holds(const struct point *point, uint32_t at, uint32_t worker)
+{
+    uint32_t place = place_of(point, worker);
+
+    return place != WORKERS_MAX && (point->holders[at] & bit(place)) != 0;
+}
+
+static void add_cost(struct point *point, uint32_t worker, uint64_t cost_us)
+{
+    uint64_t *cost = &point->costs_us[place_of(point, worker)];
+
+    *cost += cost_us;
+    if (*cost > point->cost_us) {
+        point->cost_us = *cost;
     }
 }
 
@@ -157,6 +178,7 @@ enum status job_take_kept(struct job *job,
 {
     struct point *point = &job->making;
     uint32_t at;
+    bool known;
 
     CHECK(worker < MEMBERS_MAX);
     if (!is_shard(job, kept)) {
@@ -169,11 +191,12 @@ enum status job_take_kept(struct job *job,
         return STATUS_STALE;
     }
     at = kept->layer * job->record.spec.model.shards + kept->shard;
+    known = holds(point, at, worker);
     if (!job_point_hold(point, at, worker)) {
         return STATUS_STALE;
     }
-    if (kept->cost_us > point->cost_us) {
-        point->cost_us = kept->cost_us;
+    if (!known) {
+        add_cost(point, worker, kept->cost_us);
     }
     if (point->kept_ms == 0 && point == &job->making) {
         point->kept_ms = job->now_ms;

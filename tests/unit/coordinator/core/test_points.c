@@ -74,6 +74,33 @@ static void test_points__are_asked_for_at_one_percent_of_the_time(void **state)
     assert_int_equal(w->points_count, 2);
 }
 
+/* A worker has several shards, and stands still for each of them in turn; its
+ * buddy's copies cost it nothing, and what is told twice costs once. */
+static void test_points__cost_what_a_worker_stands_still(void **state)
+{
+    struct fakeworld *w = *state;
+    const struct job *job = job_of(w);
+    struct wire_kept kept = {.job = 1, .cost_us = 100};
+    uint32_t own[2] = {0, 0};
+
+    launch(w, 2);
+    run_until_kept(w, 0);
+    for (uint32_t s = 0; s < job->owners_count; s++) {
+        own[job->owners[s]]++;
+    }
+    assert_true(own[0] > 1 && own[0] != own[1]);
+    assert_int_equal(job->point.cost_us,
+                     100 * (own[0] > own[1] ? own[0] : own[1]));
+
+    kept.line = job->point.line;
+    kept.interval = job->point.interval;
+    kept.term = job->point.term;
+    fake_tell_kept(w, 0, &kept);
+    fake_run(w, 1);
+    assert_int_equal(job->point.cost_us,
+                     100 * (own[0] > own[1] ? own[0] : own[1]));
+}
+
 /* 250 ms of page faults are not 25 s of steps that may have to be computed
  * again; a copy of many GB still is not asked for twice a second. */
 static void test_points__in_fresh_memory_count_for_a_tenth(void **state)
@@ -225,6 +252,7 @@ int main(void)
         TEST(test_points__needs_the_second_copy_where_there_are_two_workers),
         TEST(test_points__of_one_worker_have_one_copy),
         TEST(test_points__are_asked_for_at_one_percent_of_the_time),
+        TEST(test_points__cost_what_a_worker_stands_still),
         TEST(test_points__in_fresh_memory_count_for_a_tenth),
         TEST(test_points__one_that_never_comes_is_given_up),
         TEST(test_points__a_later_version_supersedes_them),

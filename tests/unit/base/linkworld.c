@@ -88,3 +88,28 @@ void send_soon(struct linkworld *world, struct link *link, const char *text)
     }
     fail_msg("no peer came");
 }
+
+size_t receive_soon(struct linkworld *world,
+                    struct link *link,
+                    struct part *parts)
+{
+    size_t count = 0;
+
+    for (int i = 0; i < TRIES_MAX; i++) {
+        enum status status = link_receive(link, parts, PARTS_MAX, &count);
+
+        if (status == STATUS_OK) {
+            return count;
+        }
+        assert_int_equal(status, STATUS_BUSY);
+        assert_int_equal(loop_turn(world->loop, 1), STATUS_OK);
+    }
+    fail_msg("no message came");
+    return 0;
+}
+
+void assert_frame(struct part *part, const char *string)
+{
+    assert_int_equal(part_size(part), strlen(string));
+    assert_memory_equal(part_data(part), string, strlen(string));
+}

@@ -16,7 +16,8 @@
 enum {
     /* Tries of a millisecond each: what takes longer will never come. */
     TRIES_MAX = 5000,
-    PART_BYTES_MAX = 1000
+    PART_BYTES_MAX = 1000,
+    PARTS_MAX = 4
 };
 
 struct linkworld {
@@ -41,5 +42,10 @@ struct link *connect_to(struct linkworld *world,
 struct part frame_of(const char *string);
 /* Sends one part as soon as the peer is there. */
 void send_soon(struct linkworld *world, struct link *link, const char *text);
+/* The next message, PARTS_MAX parts at most; returns their number. */
+size_t receive_soon(struct linkworld *world,
+                    struct link *link,
+                    struct part *parts);
+void assert_frame(struct part *part, const char *string);
 
 #endif /* TESTS_UNIT_BASE_LINKWORLD_H */

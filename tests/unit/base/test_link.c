@@ -7,8 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PARTS_MAX = 4 };
-
 static void check_to_cmocka(const char *file, int line, const char *condition)
 {
     mock_assert(0, condition, file, line);
@@ -16,31 +14,6 @@ static void check_to_cmocka(const char *file, int line, const char *condition)
 
 /* Not kept in the part itself: a sanitizer sees whether it is ever freed. */
 static const char long_text[] = "more than 33 bytes, so that they are shared";
-
-static void assert_frame(struct part *part, const char *string)
-{
-    assert_int_equal(part_size(part), strlen(string));
-    assert_memory_equal(part_data(part), string, strlen(string));
-}
-
-static size_t receive_soon(struct linkworld *world,
-                           struct link *link,
-                           struct part *parts)
-{
-    size_t count = 0;
-
-    for (int i = 0; i < TRIES_MAX; i++) {
-        enum status status = link_receive(link, parts, PARTS_MAX, &count);
-
-        if (status == STATUS_OK) {
-            return count;
-        }
-        assert_int_equal(status, STATUS_BUSY);
-        assert_int_equal(loop_turn(world->loop, 1), STATUS_OK);
-    }
-    fail_msg("no message came");
-    return 0;
-}
 
 static void test_link__shares_the_bytes_of_a_large_frame(void **state)
 {

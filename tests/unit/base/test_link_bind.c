@@ -14,36 +14,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { PARTS_MAX = 4 };
-
 static void check_to_cmocka(const char *file, int line, const char *condition)
 {
     mock_assert(0, condition, file, line);
-}
-
-static void assert_frame(struct part *part, const char *string)
-{
-    assert_int_equal(part_size(part), strlen(string));
-    assert_memory_equal(part_data(part), string, strlen(string));
-}
-
-static size_t receive_soon(struct linkworld *world,
-                           struct link *link,
-                           struct part *parts)
-{
-    size_t count = 0;
-
-    for (int i = 0; i < TRIES_MAX; i++) {
-        enum status status = link_receive(link, parts, PARTS_MAX, &count);
-
-        if (status == STATUS_OK) {
-            return count;
-        }
-        assert_int_equal(status, STATUS_BUSY);
-        assert_int_equal(loop_turn(world->loop, 1), STATUS_OK);
-    }
-    fail_msg("no message came");
-    return 0;
 }
 
 static void test_link_bind__delivers_what_linger_allows(void **state)

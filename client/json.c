@@ -271,6 +271,8 @@ cJSON *json_worker(const Cajal__V1__WorkerSummary *m)
     add_u64(object, "shards", m->shards);
     add_u64(object, "shard_steps", m->shard_steps);
     add_u64(object, "bytes_sent", m->bytes_sent);
+    add_u64(object, "kept_bytes", m->kept_bytes);
+    add_u64(object, "buddy_bytes", m->buddy_bytes);
     json_add_number(object, "seen_seconds", (double)m->seen_ms / 1000);
     add_u64(object, "lag", m->lag);
     json_add_text(object, "reason", m->reason);

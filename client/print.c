@@ -243,6 +243,7 @@ void print_workers(struct print *print, const cJSON *document)
         {"STATE", false, 0, false},      {"JOB", false, 6, false},
         {"SHARDS", true, 4, false},      {"LAG", true, 3, false},
         {"SHARD STEPS", true, 2, false}, {"SENT", true, 2, false},
+        {"KEPT", true, 1, true},         {"FOR OTHERS", true, 1, true},
         {"THREADS", true, 1, true},      {"SEEN", true, 3, false},
         {"HOST", false, 1, true},        {"PID", true, 1, true},
         {"KERNELS", false, 1, true},     {"ENDPOINT", false, 1, true},
@@ -255,12 +256,16 @@ void print_workers(struct print *print, const cJSON *document)
                        cJSON_GetObjectItemCaseSensitive(document, "workers"))
     {
         char sent[40];
+        char kept[40];
+        char others[40];
         char seen[40];
         char pid[40];
         const char *state = json_text(worker, "state");
         const char *reason = json_text(worker, "reason");
 
         look_bytes(json_number(worker, "bytes_sent"), sent);
+        look_bytes(json_number(worker, "kept_bytes"), kept);
+        look_bytes(json_number(worker, "buddy_bytes"), others);
         look_seconds(json_number(worker, "seen_seconds"), seen);
         (void)snprintf(pid, sizeof(pid), "%.0f", json_number(worker, "pid"));
         table_add(table, json_text(worker, "worker"));
@@ -272,6 +277,8 @@ void print_workers(struct print *print, const cJSON *document)
         table_add_count(table, &print->look,
                         json_number(worker, "shard_steps"));
         table_add(table, sent);
+        table_add(table, kept);
+        table_add(table, others);
         table_add_count(table, &print->look, json_number(worker, "threads"));
         table_add(table, seen);
         table_add(table, json_text(worker, "host"));

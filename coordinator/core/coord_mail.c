@@ -308,6 +308,8 @@ static void on_heartbeat(struct coord *c,
 
     m->shard_steps = beat->shard_steps;
     m->bytes_sent = beat->bytes_sent;
+    m->kept_bytes = beat->kept_bytes;
+    m->buddy_bytes = beat->buddy_bytes;
     m->turns = beat->turns;
     for (uint32_t s = 0; moved && s < JOBS_MAX; s++) {
         if (worker_set_has(&c->jobs[s].placed, worker)) {

@@ -34,6 +34,8 @@ struct member {
     struct wire_hello hello;
     uint64_t shard_steps; /* since its process started */
     uint64_t bytes_sent;
+    uint64_t kept_bytes; /* see struct wire_heartbeat */
+    uint64_t buddy_bytes;
     uint64_t turns;    /* of its computing */
     uint32_t sessions; /* jobs placed on it */
     bool training;     /* one of them trains */

@@ -79,6 +79,8 @@ IN_MEMORY = (r"^worker w\d is lost \(.*\); back to step [\d,]+ "
 def _():
     store, run = begin("worker")
     run_on(run, 1.5)
+    for worker in store.json("workers")["workers"]:
+        assert worker["kept_bytes"] > 0 and worker["buddy_bytes"] > 0, worker
     kill(store.daemons()["w1"])
     run.await_line("steps? again")
     run_on(run, 1.5)

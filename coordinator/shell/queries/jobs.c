@@ -350,6 +350,8 @@ static void view_worker(const struct coord *core,
     to->reason = out->reason;
     to->shard_steps = m->shard_steps;
     to->bytes_sent = m->bytes_sent;
+    to->kept_bytes = m->kept_bytes;
+    to->buddy_bytes = m->buddy_bytes;
     to->seen_ms = core->now_ms > m->seen_ms ? core->now_ms - m->seen_ms : 0;
     to->threads = m->hello.threads;
     to->kernels = text_of(m->hello.kernels);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
@@ -30,8 +31,9 @@ struct held {
 };
 
 /* Called on threads of gRPC and 0MQ, so all of it is under the lock, against
- * the rule that threads share nothing. It is held for microseconds. */
-static atomic_flag lock = ATOMIC_FLAG_INIT;
+ * the rule that threads share nothing. It is held for microseconds, over system
+ * calls that do not wait. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct held table[ACCEPT_FDS_MAX];
 static int reserve = -1;
 static int fds_max; /* 0: not prepared */
@@ -39,13 +41,12 @@ static atomic_uint_fast64_t refused_count;
 
 static void take_lock(void)
 {
-    while (atomic_flag_test_and_set_explicit(&lock, memory_order_acquire)) {
-    }
+    CHECK(pthread_mutex_lock(&lock) == 0);
 }
 
 static void give_lock(void)
 {
-    atomic_flag_clear_explicit(&lock, memory_order_release);
+    CHECK(pthread_mutex_unlock(&lock) == 0);
 }
 
 void accept_prepare(void)

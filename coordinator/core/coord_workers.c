@@ -291,8 +291,11 @@ void worker_is_gone(struct coord *c,
     text_init(&text, m->gone, sizeof(m->gone));
     text_add(&text, why);
     if (m->drain_request != 0) {
-        end_drain(m, STATUS_CONFLICT,
-                  " was lost while it was drained: its jobs went back", out);
+        end_drain(
+            m, STATUS_CONFLICT,
+            " was lost while it was drained, and stays cordoned: its jobs "
+            "went back",
+            out);
     }
 }
 

@@ -123,15 +123,17 @@ static void ask(struct world *w, uint32_t which, struct request request)
     (void)world_post(w, event);
 }
 
-/* A drain that is not over in time goes on, and the worker is cordoned. */
+/* A drain that is not over in time goes on, and the worker is cordoned; so it
+ * may be where a drain was refused, since the worker was lost in it. */
 static void take_workers_reply(struct world *w,
                                const struct request *request,
                                enum status status)
 {
     bool fine = status == STATUS_OK || status == STATUS_NOT_FOUND;
 
-    if (fine && is_of_workers(request->kind)) {
-        w->person->wanted[request->worker] = request->kind == REQUEST_UNCORDON;
+    if (is_of_workers(request->kind)) {
+        w->person->wanted[request->worker] =
+            fine && request->kind == REQUEST_UNCORDON;
     }
     if (status == STATUS_OK && is_of_workers(request->kind)) {
         w->person->has_cordoned[request->worker] =

@@ -9,10 +9,13 @@
  * of its own and of earlier boundaries is committed: a replay that begins at
  * it would not make them again. A version committed later supersedes it.
  *
- * How often is a matter of time and changes no bit: a hundred times as long as
- * training stood still for the last one, which is one percent. The first two of
- * a run count for a tenth: workers that have just started make them in memory
- * that the system gives them page by page, which says nothing of those to come.
+ * How often is a matter of time and changes no bit: four hundred times as long
+ * as training stood still for the last one. That is a quarter of a percent; its
+ * sums, its way to the buddy and the buddy's copy that comes here take some
+ * seven times as long (tests/bench/README.md), so all in all it is two. The
+ * first two of a run count for a tenth: workers that have just started make
+ * them in memory that the system gives them page by page, which says nothing of
+ * those to come.
  */
 #ifndef COORDINATOR_CORE_JOB_POINTS_H
 #define COORDINATOR_CORE_JOB_POINTS_H
@@ -22,9 +25,9 @@
 enum {
     /* Recovery costs more than the steps of half a second. */
     KEEP_GAP_MS = 500,
-    KEEP_COST_SHARE = 100,
+    KEEP_COST_SHARE = 400,
     KEEP_FRESH_POINTS = 2, /* one is kept while the next is made */
-    KEEP_FRESH_SHARE = 10,
+    KEEP_FRESH_SHARE = 40,
     /* A second copy of 1 GB over 1 Gbit/s and a slow neighbour; then it is
      * given up, and another one asked for. */
     KEEP_PATIENCE_MS = 60000,

@@ -267,7 +267,7 @@ void vault_keep(struct world *w, struct session *s, const struct sched_cut *cut)
                                       .layer = shard->layer,
                                       .shard = shard->index},
                               .own = true,
-                              .cost_us = world_between(w, 1, 2000)};
+                              .cost_us = world_between(w, 1, 500)};
     struct holdings_rule rule = holdings_on_keep(&holding.key, cut->kept);
     struct piece_header header = header_of(&holding.key);
 

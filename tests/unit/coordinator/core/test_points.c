@@ -51,7 +51,7 @@ static void test_points__of_one_worker_have_one_copy(void **state)
     assert_false(job_point_held(job_of(w), &job_of(w)->point, 2));
 }
 
-static void test_points__are_asked_for_at_one_percent_of_the_time(void **state)
+static void test_points__are_asked_for_at_two_percent_of_the_time(void **state)
 {
     struct fakeworld *w = *state;
     const struct job *job = job_of(w);
@@ -61,7 +61,7 @@ static void test_points__are_asked_for_at_one_percent_of_the_time(void **state)
     run_until_kept(w, 0);
     first = job->point.interval;
     job_of(w)->keep_points = KEEP_FRESH_POINTS + 1;
-    job_of(w)->keep_cost_us = 30000; /* 30 ms: every 3 s */
+    job_of(w)->keep_cost_us = 7500; /* 7.5 ms: every 3 s */
     run_to_interval(w, first + 3);
     assert_int_equal(job->point.interval, first);
 
@@ -101,7 +101,7 @@ static void test_points__cost_what_a_worker_stands_still(void **state)
                      100 * (own[0] > own[1] ? own[0] : own[1]));
 }
 
-/* 250 ms of page faults are not 25 s of steps that may have to be computed
+/* 60 ms of page faults are not 25 s of steps that may have to be computed
  * again; a copy of many GB still is not asked for twice a second. */
 static void test_points__in_fresh_memory_count_for_a_tenth(void **state)
 {
@@ -113,7 +113,7 @@ static void test_points__in_fresh_memory_count_for_a_tenth(void **state)
     run_until_kept(w, 0);
     first = job->point.interval;
     assert_int_equal(job->keep_points, 1);
-    job_of(w)->keep_cost_us = 250000;
+    job_of(w)->keep_cost_us = 62500;
 
     w->now_ms += 2400;
     run_to_interval(w, job->reported + 2);
@@ -251,7 +251,7 @@ int main(void)
         TEST(test_points__is_complete_when_stored_and_held_twice),
         TEST(test_points__needs_the_second_copy_where_there_are_two_workers),
         TEST(test_points__of_one_worker_have_one_copy),
-        TEST(test_points__are_asked_for_at_one_percent_of_the_time),
+        TEST(test_points__are_asked_for_at_two_percent_of_the_time),
         TEST(test_points__cost_what_a_worker_stands_still),
         TEST(test_points__in_fresh_memory_count_for_a_tenth),
         TEST(test_points__one_that_never_comes_is_given_up),

@@ -27,9 +27,9 @@ KILLS = int(sys.argv[1]) if len(sys.argv) > 1 else 20
 ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 4
 ROUND_SECONDS = 10
 # Before each kill. At least what it takes that there is a point again, and not
-# in step with the points, which are half a second apart at best.
+# in step with the points.
 PAUSE_S = (1.5, 3.5)
-WARM_S = 10
+WARM_S = 10  # caches, and the first points, whose memory is new
 STILL_S = 60  # a job that takes so long for an interval has stopped
 WORKERS = 2
 

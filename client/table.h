@@ -9,7 +9,7 @@
 #include "client/look.h"
 #include <stdio.h>
 
-enum { TABLE_COLUMNS_MAX = 16 };
+enum { TABLE_COLUMNS_MAX = 20 };
 
 struct table_column {
     const char *title;

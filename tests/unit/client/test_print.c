@@ -96,6 +96,27 @@ static void test_print__shows_history_at_80_columns(void **state)
                    "784-100-100-10      -\n");
 }
 
+static const char workers[] =
+    "{\"workers\":[{\"worker\":\"w0\",\"name\":\"w0\",\"host\":\"n1\",\"pid\":"
+    "7,"
+    "\"state\":\"busy\",\"job\":\"j1\",\"shards\":3,\"shard_steps\":1200,"
+    "\"bytes_sent\":2000000,\"kept_bytes\":39000000,\"buddy_bytes\":38000000,"
+    "\"seen_seconds\":0.2,\"lag\":0,\"reason\":\"\",\"threads\":1,"
+    "\"kernels\":\"Haswell\",\"endpoint\":\"ipc://x\"}]}";
+
+static void test_print__shows_workers_with_all_their_columns(void **state)
+{
+    size_t left_out = 0;
+    char *text = rendered(workers, print_workers, 0, &left_out);
+
+    (void)state;
+    assert_int_equal(left_out, 0);
+    assert_non_null(strstr(text, "39 MB"));
+    assert_non_null(strstr(text, "38 MB"));
+    assert_non_null(strstr(text, "Haswell"));
+    free(text);
+}
+
 static void test_print__drops_columns_at_60(void **state)
 {
     size_t left_out = 0;
@@ -365,6 +386,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_print__shows_history_at_80_columns),
+        cmocka_unit_test(test_print__shows_workers_with_all_their_columns),
         cmocka_unit_test(test_print__drops_columns_at_60),
         cmocka_unit_test(test_print__never_passes_the_width),
         cmocka_unit_test(test_print__leaves_nothing_out_for_programs),

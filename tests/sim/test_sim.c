@@ -11,7 +11,11 @@
 #include <cmocka.h>
 
 enum {
+#ifdef __SANITIZE_ADDRESS__
+    SEEDS = 100, /* ten times as slow */
+#else
     SEEDS = 250,
+#endif
     EVENTS_MAX = 1000000,
     PLANT_SEEDS_MAX = 20 /* a planted fault is found by then */
 };
